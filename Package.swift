@@ -1,0 +1,60 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// Arrows point down only: a target depends on those above it, never on those below.
+let package = Package(
+    name: "imapd",
+    products: [
+        .executable(name: "imapd", targets: ["imapd"]),
+        .library(name: "IMAPGrammar", targets: ["IMAPTypes", "IMAPGrammar"]),
+        .library(name: "MailMessage", targets: ["MailMessage"]),
+        .library(name: "IMAPServer", targets: ["IMAPServer", "IMAPSession", "MailStore", "MemoryStore", "Maildir", "Authentication"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-system.git", from: "1.4.0"),
+    ],
+    targets: [
+        // C: what Swift cannot call.
+        .target(name: "CLinux"),
+        .target(name: "COpenSSL", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
+        .target(name: "CPAM", linkerSettings: [.linkedLibrary("pam")]),
+
+        // Values, and bytes in, bytes out: no I/O.
+        .target(name: "IMAPTypes"),
+        .target(name: "IMAPGrammar", dependencies: ["IMAPTypes"]),
+        .target(name: "MailMessage", dependencies: ["CLinux"]),
+
+        // Stores.
+        .target(name: "MailStore", dependencies: ["IMAPTypes", .product(name: "SystemPackage", package: "swift-system")]),
+        .target(name: "MemoryStore", dependencies: ["MailStore", "CLinux"]),
+        .target(name: "Maildir", dependencies: ["MailStore", "CLinux", .product(name: "Logging", package: "swift-log")]),
+
+        // The wire and who is on it.
+        .target(name: "Transport", dependencies: ["CLinux", "COpenSSL", .product(name: "SystemPackage", package: "swift-system")]),
+        .target(name: "Authentication"),
+        .target(name: "SystemAuthentication", dependencies: ["Authentication", "CPAM"]),
+
+        // The states of RFC 9051 §3.
+        .target(name: "Gate", dependencies: ["IMAPGrammar", "Transport", "Authentication", .product(name: "Logging", package: "swift-log")]),
+        .target(name: "IMAPSession", dependencies: ["IMAPGrammar", "MailMessage", "MailStore", "Transport", .product(name: "Logging", package: "swift-log")]),
+
+        // Processes.
+        .target(name: "IMAPServer", dependencies: ["Gate", "IMAPSession", "Transport", "Authentication", "MailStore",
+                                                   .product(name: "Logging", package: "swift-log")]),
+        .target(name: "Daemon", dependencies: ["IMAPServer", "Maildir", "MemoryStore", "SystemAuthentication", "CLinux",
+                                               .product(name: "Logging", package: "swift-log")]),
+        .executableTarget(name: "imapd", dependencies: ["Daemon"],
+                          // Bound before the first fork, so that no child copies a page to do it.
+                          linkerSettings: [.unsafeFlags(["-Xlinker", "-z", "-Xlinker", "now"])]),
+
+        .testTarget(name: "IMAPTypesTests", dependencies: ["IMAPTypes"]),
+        .testTarget(name: "IMAPGrammarTests", dependencies: ["IMAPGrammar"]),
+        .testTarget(name: "MailMessageTests", dependencies: ["MailMessage"]),
+        .testTarget(name: "StoreTests", dependencies: ["MailStore", "MemoryStore", "Maildir"]),
+        .testTarget(name: "IMAPSessionTests", dependencies: ["IMAPSession", "MemoryStore", "Maildir", "Transport"]),
+        .testTarget(name: "GateTests", dependencies: ["Gate", "Transport", "Authentication", "SystemAuthentication"]),
+        .testTarget(name: "DaemonTests", dependencies: ["Daemon", "imapd"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,5 @@
+#ifndef COPENSSL_H
+#define COPENSSL_H
+#include <openssl/ssl.h>
+#include <openssl/err.h>
+#endif

@@ -1,0 +1,28 @@
+/// The character classes of RFC 9051 §9, as questions to a byte.
+extension UInt8 {
+    /// CTL, SP and the bytes with a meaning of their own.
+    @inlinable public var isAtomSpecial: Bool {
+        switch self {
+        case 0...0x20, 0x7F, UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "{"), UInt8(ascii: "%"),
+             UInt8(ascii: "*"), UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "]"): true
+        default: false
+        }
+    }
+
+    /// ATOM-CHAR       = <any CHAR except atom-specials>
+    @inlinable public var isAtomCharacter: Bool { self < 0x80 && !isAtomSpecial }
+
+    /// ASTRING-CHAR    = ATOM-CHAR / resp-specials
+    @inlinable public var isAStringCharacter: Bool { isAtomCharacter || self == UInt8(ascii: "]") }
+
+    /// tag             = 1*<any ASTRING-CHAR except "+">
+    @inlinable public var isTagCharacter: Bool { isAStringCharacter && self != UInt8(ascii: "+") }
+
+    /// TEXT-CHAR       = <any CHAR except CR and LF>; CHAR has no NUL.
+    @inlinable public var isTextCharacter: Bool { self != 0 && self < 0x80 && self != 0x0D && self != 0x0A }
+
+    /// list-char       = ATOM-CHAR / list-wildcards / resp-specials
+    @inlinable public var isListCharacter: Bool {
+        isAStringCharacter || self == UInt8(ascii: "%") || self == UInt8(ascii: "*")
+    }
+}

@@ -1,0 +1,86 @@
+/// The system flags of RFC 9051 §2.3.2, but for \Recent, which belongs to a session and not to a message.
+public struct SystemFlags: OptionSet, Hashable, Sendable {
+    public let rawValue: UInt8
+    public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    public static let answered = SystemFlags(rawValue: 1 << 0)
+    public static let flagged = SystemFlags(rawValue: 1 << 1)
+    public static let deleted = SystemFlags(rawValue: 1 << 2)
+    public static let seen = SystemFlags(rawValue: 1 << 3)
+    public static let draft = SystemFlags(rawValue: 1 << 4)
+
+    public static let all: SystemFlags = [.answered, .flagged, .deleted, .seen, .draft]
+}
+
+/// A keyword (RFC 9051 §2.3.2): an atom of 1 to 255 bytes.
+///
+/// Compares without regard to ASCII case, and keeps the case that it was made with.
+public struct Keyword: Sendable {
+    public let name: String
+
+    /// `nil` unless `bytes` are an atom (RFC 9051 §9, `atom`) of at most 255 bytes.
+    public init?(_ bytes: some Collection<UInt8>) {
+        guard (1...255).contains(bytes.count), bytes.allSatisfy(Self.isAtomCharacter) else { return nil }
+        name = String(decoding: bytes, as: UTF8.self)
+    }
+
+    public init?(_ name: String) { self.init(Array(name.utf8)) }
+
+    /// ATOM-CHAR = <any CHAR except atom-specials>
+    static func isAtomCharacter(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0...0x20, 0x7F...0xFF, UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "{"), UInt8(ascii: "%"),
+             UInt8(ascii: "*"), UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "]"): false
+        default: true
+        }
+    }
+}
+
+extension Keyword: Hashable {
+    public static func == (a: Keyword, b: Keyword) -> Bool {
+        a.name.utf8.elementsEqual(b.name.utf8) { lowercased($0) == lowercased($1) }
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        for byte in name.utf8 { hasher.combine(Self.lowercased(byte)) }
+    }
+
+    private static func lowercased(_ byte: UInt8) -> UInt8 {
+        (0x41...0x5A).contains(byte) ? byte | 0x20 : byte
+    }
+}
+
+/// The flags of a command or of an appended message, by name.
+public struct FlagSet: Hashable, Sendable {
+    public var system: SystemFlags
+    public var keywords: Set<Keyword>
+
+    public init(system: SystemFlags = [], keywords: Set<Keyword> = []) {
+        self.system = system
+        self.keywords = keywords
+    }
+}
+
+/// The keywords of one message: a set of indexes (0 to 127) into its mailbox's table of keywords.
+public struct KeywordSet: Hashable, Sendable {
+    public static let capacity = 128
+    public var low: UInt64 = 0
+    public var high: UInt64 = 0
+
+    public init() {}
+
+    public var isEmpty: Bool { low == 0 && high == 0 }
+
+    public subscript(index: Int) -> Bool {
+        get { index < 64 ? low >> UInt64(index) & 1 == 1 : high >> UInt64(index - 64) & 1 == 1 }
+        set {
+            let bit = UInt64(1) << UInt64(index % 64)
+            switch (index < 64, newValue) {
+            case (true, true): low |= bit
+            case (true, false): low &= ~bit
+            case (false, true): high |= bit
+            case (false, false): high &= ~bit
+            }
+        }
+    }
+}

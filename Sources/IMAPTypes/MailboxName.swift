@@ -1,0 +1,52 @@
+/// The name of a mailbox, decoded: Unicode, with the hierarchy separator of the store that it is meant for.
+///
+/// Made only from names without control characters, so that no name can break a line on the wire or in a file.
+/// INBOX in any case is `INBOX` (RFC 9051 §5.1), as the first level of a hierarchy too.
+public struct MailboxName: Hashable, Sendable {
+    public let string: String
+
+    /// Longest name in UTF-8 bytes. A level must fit a file name too; that limit is the store's.
+    public static let longest = 1000
+
+    /// `nil` for an empty or overlong name, and for one with a control character (U+0000 to U+001F, U+007F to U+009F,
+    /// U+2028, U+2029; RFC 9051 §5.1 and RFC 5198 §2).
+    public init?(_ string: String) {
+        let scalars = string.unicodeScalars
+        guard !string.isEmpty, string.utf8.count <= Self.longest,
+              !scalars.contains(where: { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) || $0.value == 0x2028 || $0.value == 0x2029 })
+        else { return nil }
+        self.string = string.utf8.count == 5 && string.lowercased() == "inbox" ? "INBOX" : string
+    }
+
+    public static let inbox = MailboxName("INBOX")!
+
+    public var isInbox: Bool { self == .inbox }
+
+    /// The levels between separators, with INBOX in any case as first level made `INBOX`.
+    public func levels(separator: Character) -> [Substring] {
+        string.split(separator: separator, omittingEmptySubsequences: false)
+    }
+}
+
+/// Names are equal when their code units are: the file system does not normalise, so neither do we.
+extension MailboxName {
+    public static func == (a: MailboxName, b: MailboxName) -> Bool {
+        a.string.utf8.elementsEqual(b.string.utf8)
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        for byte in string.utf8 { hasher.combine(byte) }
+    }
+}
+
+/// What a mailbox is for (RFC 6154 §2, RFC 8457 §3).
+public enum SpecialUse: String, Hashable, Sendable, CaseIterable {
+    case all = "\\All"
+    case archive = "\\Archive"
+    case drafts = "\\Drafts"
+    case flagged = "\\Flagged"
+    case important = "\\Important"
+    case junk = "\\Junk"
+    case sent = "\\Sent"
+    case trash = "\\Trash"
+}
