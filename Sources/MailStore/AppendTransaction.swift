@@ -15,3 +15,10 @@ public protocol AppendTransaction: AnyObject {
     /// Forgets all of it.
     func abandon()
 }
+
+extension AppendTransaction {
+    public func write(_ bytes: [UInt8]) throws(StoreError) {
+        let result = bytes.withUnsafeBytes { bytes in Result { () throws(StoreError) in try write(bytes) } }
+        try result.get()
+    }
+}
