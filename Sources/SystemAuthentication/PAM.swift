@@ -1,1 +1,120 @@
 import Authentication
+import CPAM
+import Glibc
+
+/// One conversation with PAM, from `pam_start` to `pam_end`: for a process of its own, since nobody knows what modules leave
+/// behind in memory.
+public enum PAM {
+    public struct Failure: Error {
+        public var verdict: Verdict
+        /// PAM's own words, for the log.
+        public var reason: String
+    }
+
+    /// Authenticates, checks the account, establishes its credentials, and opens a PAM session and closes it again:
+    /// modules that prepare an account (`pam_mkhomedir`) do so, but what they would do when the user's mail session really
+    /// ends, they do now.
+    ///
+    /// - Parameters:
+    ///   - directory: where the configuration of `service` is, instead of `/etc/pam.d`.
+    ///   - peer: the client's address.
+    /// - Returns: the user, as PAM's modules spell it.
+    public static func logIn(
+        _ credentials: Credentials, service: String, directory: String?, peer: String
+    ) throws(Failure) -> String {
+        try credentials.password.withCString { (password) throws(Failure) in
+            let conversation = UnsafeMutablePointer<pam_conv>.allocate(capacity: 1)
+            defer { conversation.deallocate() }
+            conversation.initialize(to: pam_conv(conv: converse, appdata_ptr: UnsafeMutableRawPointer(mutating: password)))
+            var handle: OpaquePointer?
+            let status = if let directory {
+                pam_start_confdir(service, credentials.user, conversation, directory, &handle)
+            } else {
+                pam_start(service, credentials.user, conversation, &handle)
+            }
+            guard status == PAM_SUCCESS, let handle else {
+                throw Failure(verdict: .unavailable, reason: "pam_start: \(String(cString: pam_strerror(nil, status)))")
+            }
+            var attempt = Attempt(handle: handle)
+            return try attempt.run(peer: peer)
+        }
+    }
+
+    private struct Attempt: ~Copyable {
+        let handle: OpaquePointer
+        var status = PAM_SUCCESS
+        private let silent = Int32(bitPattern: UInt32(PAM_SILENT))
+
+        init(handle: OpaquePointer) { self.handle = handle }
+
+        deinit { pam_end(handle, status) }
+
+        mutating func run(peer: String) throws(Failure) -> String {
+            try must("pam_set_item", pam_set_item(handle, PAM_RHOST, peer))
+            try must("pam_set_item", pam_set_item(handle, PAM_TTY, "imapd"))
+            // The delay after a failure is its parent's, who delays every failure and blocks nobody.
+            pam_fail_delay(handle, 0)
+
+            try must("pam_authenticate", pam_authenticate(handle, silent | Int32(PAM_DISALLOW_NULL_AUTHTOK)))
+            try must("pam_acct_mgmt", pam_acct_mgmt(handle, silent | Int32(PAM_DISALLOW_NULL_AUTHTOK)))
+            let user = try canonicalUser()
+            try must("pam_setcred", pam_setcred(handle, silent | Int32(PAM_ESTABLISH_CRED)))
+            defer { pam_setcred(handle, silent | Int32(PAM_DELETE_CRED)) }
+            try must("pam_open_session", pam_open_session(handle, silent))
+            pam_close_session(handle, silent)
+            return user
+        }
+
+        private func canonicalUser() throws(Failure) -> String {
+            var item: UnsafeRawPointer?
+            guard pam_get_item(handle, PAM_USER, &item) == PAM_SUCCESS, let item else {
+                throw Failure(verdict: .unavailable, reason: "PAM names no user")
+            }
+            return String(cString: item.assumingMemoryBound(to: CChar.self))
+        }
+
+        private mutating func must(_ function: String, _ status: Int32) throws(Failure) {
+            self.status = status
+            guard status != PAM_SUCCESS else { return }
+            throw Failure(
+                verdict: PAM.verdict(status), reason: "\(function): \(String(cString: pam_strerror(handle, status)))")
+        }
+    }
+
+    /// What a status of PAM's means to somebody who wants to log in.
+    static func verdict(_ status: Int32) -> Verdict {
+        switch status {
+        case PAM_AUTH_ERR, PAM_USER_UNKNOWN, PAM_MAXTRIES, PAM_CRED_INSUFFICIENT: .rejected
+        case PAM_NEW_AUTHTOK_REQD, PAM_AUTHTOK_EXPIRED, PAM_ACCT_EXPIRED, PAM_CRED_EXPIRED: .expired
+        case PAM_PERM_DENIED: .disabled
+        default: .unavailable
+        }
+    }
+
+    /// Answers every hidden question with the password; there is nobody to answer any other.
+    private static let converse: @convention(c) (
+        Int32, UnsafeMutablePointer<UnsafePointer<pam_message>?>?,
+        UnsafeMutablePointer<UnsafeMutablePointer<pam_response>?>?, UnsafeMutableRawPointer?
+    ) -> Int32 = { count, messages, answer, password in
+        guard count > 0, count <= PAM_MAX_NUM_MSG, let messages, let answer, let password else { return PAM_CONV_ERR }
+        // PAM frees these with free(3).
+        guard let memory = calloc(Int(count), MemoryLayout<pam_response>.stride) else { return PAM_BUF_ERR }
+        let responses = memory.bindMemory(to: pam_response.self, capacity: Int(count))
+        for index in 0..<Int(count) {
+            switch messages[index]?.pointee.msg_style {
+            case PAM_PROMPT_ECHO_OFF: responses[index].resp = strdup(password.assumingMemoryBound(to: CChar.self))
+            case PAM_ERROR_MSG, PAM_TEXT_INFO: continue
+            default:
+                for answered in 0..<index {
+                    guard let text = responses[answered].resp else { continue }
+                    explicit_bzero(text, strlen(text))
+                    free(text)
+                }
+                free(memory)
+                return PAM_CONV_ERR
+            }
+        }
+        answer.pointee = responses
+        return PAM_SUCCESS
+    }
+}

@@ -23,9 +23,14 @@ public final class Connection {
     public let descriptor: Int32
     /// Becomes readable when the daemon is to stop; not owned.
     private let shutdown: Int32?
+    private var tls: TLSStream?
 
     /// How long a client may leave what it asked for unread.
     public var sendTimeout: Duration = .seconds(300)
+
+    /// What the client has sent, and was sent, so far: bytes, as they were before TLS.
+    public private(set) var received: UInt64 = 0
+    public private(set) var sent: UInt64 = 0
 
     public init(descriptor: Int32, shutdown: Int32? = nil) {
         self.descriptor = descriptor
@@ -35,72 +40,157 @@ public final class Connection {
 
     deinit { close(descriptor) }
 
+    // MARK: - TLS
+
+    /// What was negotiated; `nil` before TLS.
+    public var tlsInformation: TLSInformation? { tls?.information }
+
+    /// Makes the TLS handshake, as server. Whatever was read before must have been dropped.
+    public func startTLS(_ context: TLSContext, atMost time: Duration) throws(ConnectionEnd) {
+        let stream = try TLSStream(context: context, descriptor: descriptor)
+        let deadline = Deadline(after: time)
+        while true {
+            switch stream.handshake() {
+            case .moved:
+                tls = stream
+                return
+            case .blocked(let events):
+                if try wait(for: events, until: deadline) == .timeout { throw .timedOut }
+            case .ended(let end): throw end
+            }
+        }
+    }
+
+    // MARK: - Bytes
+
     public enum Event { case input, other, timeout }
 
     /// Waits until the client has sent something (or closed), `other` becomes readable, or the time is over.
     /// `nil` waits for ever.
     public func wait(atMost time: Duration?, alongside other: Int32? = nil) throws(ConnectionEnd) -> Event {
-        try wait(for: Int16(POLLIN), atMost: time, alongside: other)
+        if holdsInput { return .input }
+        return try wait(for: Int16(POLLIN), until: Deadline(after: time), alongside: other)
     }
 
     /// Waits for bytes; 1 or more have been put into `buffer` when this returns.
     public func receive(into buffer: UnsafeMutableRawBufferPointer, atMost time: Duration?) throws(ConnectionEnd) -> Int {
+        var deadline: Deadline?
         while true {
-            let count = recv(descriptor, buffer.baseAddress, buffer.count, 0)
-            if count > 0 { return count }
-            if count == 0 { throw .closed }
-            switch errno {
-            case EINTR: continue
-            case EAGAIN:
-                if try wait(atMost: time) == .timeout { throw .timedOut }
-            case ECONNRESET: throw .closed
-            default: throw .failed(Errno(rawValue: errno).description)
+            switch attemptReceive(into: buffer) {
+            case .moved(let count): return count
+            case .blocked(let events):
+                if deadline == nil { deadline = Deadline(after: time) }
+                if try wait(for: events, until: deadline!) == .timeout { throw .timedOut }
+            case .ended(let end): throw end
             }
         }
     }
 
-    /// Sends all of it.
+    /// Sends all of it. A daemon that is going down lets a response end: half of one would be worse than a late goodbye.
     public func send(_ bytes: UnsafeRawBufferPointer) throws(ConnectionEnd) {
         var rest = bytes
         while !rest.isEmpty {
-            let count = Glibc.send(descriptor, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL))
-            if count >= 0 {
-                rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
-                continue
-            }
-            switch errno {
-            case EINTR: continue
-            case EAGAIN:
-                if try wait(for: Int16(POLLOUT), atMost: sendTimeout, alongside: nil) == .timeout { throw .timedOut }
-            case EPIPE, ECONNRESET: throw .closed
-            default: throw .failed(Errno(rawValue: errno).description)
+            switch attemptSend(rest) {
+            case .moved(let count): rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
+            case .blocked(let events):
+                let event = try wait(for: events, until: Deadline(after: sendTimeout), heedingShutdown: false)
+                if event == .timeout { throw .timedOut }
+            case .ended(let end): throw end
             }
         }
     }
 
-    private func wait(for events: Int16, atMost time: Duration?, alongside other: Int32?) throws(ConnectionEnd) -> Event {
-        let deadline = time.map { ContinuousClock.now + $0 }
-        while true {
-            var polled = [pollfd(fd: descriptor, events: events, revents: 0),
-                          pollfd(fd: shutdown ?? -1, events: Int16(POLLIN), revents: 0),
-                          pollfd(fd: other ?? -1, events: Int16(POLLIN), revents: 0)]
-            var milliseconds: Int32 = -1
-            if let deadline {
-                let rest = deadline - ContinuousClock.now
-                if rest <= .zero { milliseconds = 0 } else {
-                    let (seconds, attoseconds) = rest.components
-                    milliseconds = Int32(clamping: seconds * 1000 + attoseconds / 1_000_000_000_000_000 + 1)
-                }
+    /// Says goodbye so that the client gets all that was sent: what it still sends is read and dropped, for if it were left
+    /// unread, closing would reset the connection and the last response might never arrive.
+    public func finish(atMost time: Duration = .seconds(1)) {
+        tls?.close()
+        guard Glibc.shutdown(descriptor, Int32(SHUT_WR)) == 0 else { return }
+        let deadline = Deadline(after: time)
+        withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 16) { buffer in
+            while true {
+                let count = recv(descriptor, buffer.baseAddress, buffer.count, 0)
+                if count > 0, deadline.milliseconds > 0 { continue }
+                guard count < 0, errno == EAGAIN,
+                      let event = try? wait(for: Int16(POLLIN), until: deadline, heedingShutdown: false),
+                      event == .input
+                else { return }
             }
-            let count = poll(&polled, nfds_t(polled.count), milliseconds)
-            if count < 0 {
+        }
+    }
+
+    // MARK: - Without waiting
+
+    /// What one attempt came to.
+    enum Attempt {
+        /// So many bytes went through; 0 for a handshake.
+        case moved(Int)
+        /// Nothing could be done before one of these events of `poll(2)`.
+        case blocked(Int16)
+        case ended(ConnectionEnd)
+    }
+
+    /// Whether there may be something to receive though the socket has nothing.
+    var holdsInput: Bool { tls?.holdsInput ?? false }
+
+    func attemptReceive(into buffer: UnsafeMutableRawBufferPointer) -> Attempt {
+        let attempt = tls?.receive(into: buffer) ?? Self.attempt(whenBlocked: POLLIN) {
+            recv(descriptor, buffer.baseAddress, buffer.count, 0)
+        }
+        guard case .moved(let count) = attempt else { return attempt }
+        if count == 0 { return .ended(.closed) }
+        received &+= UInt64(count)
+        return attempt
+    }
+
+    func attemptSend(_ bytes: UnsafeRawBufferPointer) -> Attempt {
+        let attempt = tls?.send(bytes) ?? Self.attempt(whenBlocked: POLLOUT) {
+            Glibc.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
+        }
+        if case .moved(let count) = attempt { sent &+= UInt64(count) }
+        return attempt
+    }
+
+    private static func attempt(whenBlocked event: Int32, _ call: () -> Int) -> Attempt {
+        while true {
+            let count = call()
+            if count >= 0 { return .moved(count) }
+            switch errno {
+            case EINTR: continue
+            case EAGAIN: return .blocked(Int16(event))
+            case ECONNRESET, EPIPE: return .ended(.closed)
+            default: return .ended(.failed(Errno(rawValue: errno).description))
+            }
+        }
+    }
+
+    /// Never polls more descriptors than there are: a process may be held to no more than these (RLIMIT_NOFILE).
+    private func wait(
+        for events: Int16, until deadline: Deadline, alongside other: Int32? = nil, heedingShutdown: Bool = true
+    ) throws(ConnectionEnd) -> Event {
+        var polled = (pollfd(fd: descriptor, events: events, revents: 0), pollfd(), pollfd())
+        var count: nfds_t = 1
+        let watchesShutdown = heedingShutdown && shutdown != nil
+        if let shutdown, watchesShutdown {
+            polled.1 = pollfd(fd: shutdown, events: Int16(POLLIN), revents: 0)
+            count += 1
+        }
+        if let other {
+            let entry = pollfd(fd: other, events: Int16(POLLIN), revents: 0)
+            if watchesShutdown { polled.2 = entry } else { polled.1 = entry }
+            count += 1
+        }
+        while true {
+            let ready = withUnsafeMutableBytes(of: &polled) {
+                poll($0.baseAddress!.assumingMemoryBound(to: pollfd.self), count, deadline.milliseconds)
+            }
+            if ready < 0 {
                 if errno == EINTR { continue }
                 throw .failed(Errno(rawValue: errno).description)
             }
-            if polled[1].revents != 0 { throw .shutdown }
-            if polled[0].revents != 0 { return .input }
-            if polled[2].revents != 0 { return .other }
-            if count == 0, milliseconds >= 0 { return .timeout }
+            if watchesShutdown, polled.1.revents != 0 { throw .shutdown }
+            if polled.0.revents != 0 { return .input }
+            if ready > 0 { return .other }
+            if deadline.milliseconds == 0 { return .timeout }
         }
     }
 }

@@ -5,7 +5,37 @@
 #ifndef CLINUX_H
 #define CLINUX_H
 
+#include <signal.h>
+#include <sys/types.h>
+
 /* accept4(2) without an address: close-on-exec and non-blocking. */
 int clinux_accept(int listener);
+
+/* pipe2(2), socketpair(2): close-on-exec. */
+int clinux_pipe(int ends[_Nonnull 2]);
+int clinux_stream_pair(int ends[_Nonnull 2]);
+
+/* signalfd(2): close-on-exec and non-blocking. */
+int clinux_signal_descriptor(const sigset_t *_Nonnull signals);
+
+/* pidfd_open(2): becomes readable when the child ends. */
+int clinux_process_descriptor(pid_t process);
+
+/* close_range(2), both ends included. */
+int clinux_close_range(unsigned int first, unsigned int last);
+
+/* Real, effective and saved ids at once. */
+int clinux_setresuid(uid_t real, uid_t effective, uid_t saved);
+int clinux_setresgid(gid_t real, gid_t effective, gid_t saved);
+
+/* prctl(2). */
+int clinux_no_new_privileges(void);
+int clinux_not_dumpable(void);
+/* At most 15 bytes are kept. */
+int clinux_set_command_name(const char *_Nonnull name);
+/* The signal that this process gets when its parent ends; a change of ids clears it. */
+int clinux_signal_at_parents_end(int signal);
+/* Orphaned descendants become this process's children. */
+int clinux_adopt_orphans(void);
 
 #endif

@@ -1,0 +1,36 @@
+/// What came of an attempt to log in.
+public enum Verdict: Sendable, Equatable {
+    /// `user` is the account's own name, which may be spelt otherwise than what the client sent.
+    case accepted(user: String)
+    /// Wrong user or password; which of them is nobody's business.
+    case rejected
+    /// The password or the account is too old: only the user or the administrator can help.
+    case expired
+    /// The account is closed, or may not log in here or now.
+    case disabled
+    /// Nobody could say: the next attempt may fare better.
+    case unavailable
+}
+
+/// Decides who may log in.
+public protocol Authenticator: Sendable {
+    /// Takes as long as it needs. `peer` is the client's address, without its port.
+    func authenticate(_ credentials: Credentials, peer: String) -> Verdict
+}
+
+/// One password for everybody, or for one user: for a server on a laptop.
+public struct StaticPassword: Authenticator {
+    /// `nil`: any name will do.
+    private let user: String?
+    private let password: [UInt8]
+
+    public init(user: String?, password: String) {
+        self.user = user
+        self.password = Array(password.utf8)
+    }
+
+    public func authenticate(_ credentials: Credentials, peer: String) -> Verdict {
+        let isRight = credentials.password.matches(Secret(password))
+        return isRight && (user == nil || user == credentials.user) ? .accepted(user: credentials.user) : .rejected
+    }
+}

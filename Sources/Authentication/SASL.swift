@@ -1,0 +1,66 @@
+/// A server's side of one SASL exchange (RFC 4422): challenges out, responses in.
+public protocol SASLMechanism {
+    /// Whether the client speaks first, so that an initial response may come with AUTHENTICATE (RFC 4959).
+    static var isClientFirst: Bool { get }
+
+    init()
+    /// Takes the next response, decoded; `nil` begins an exchange in which the server speaks first.
+    mutating func respond(_ response: [UInt8]?) -> SASLStep
+}
+
+public enum SASLStep {
+    /// What the server says next, not yet encoded.
+    case challenge([UInt8])
+    case credentials(Credentials)
+    /// Well-formed, but nobody can log in so. It counts as a failed attempt.
+    case refused
+    /// Not what the mechanism allows.
+    case malformed
+}
+
+/// The mechanisms that we offer, in order of preference.
+public enum SASL {
+    public static let mechanisms = ["PLAIN", "LOGIN"]
+
+    /// By its name, in any case.
+    public static func mechanism(named name: [UInt8]) -> (any SASLMechanism)? {
+        switch String(decoding: name, as: UTF8.self).uppercased() {
+        case "PLAIN": Plain()
+        case "LOGIN": Login()
+        default: nil
+        }
+    }
+}
+
+/// RFC 4616.
+///
+/// message   = [authzid] UTF8NUL authcid UTF8NUL passwd
+struct Plain: SASLMechanism {
+    static let isClientFirst = true
+
+    mutating func respond(_ response: [UInt8]?) -> SASLStep {
+        guard var response else { return .challenge([]) }
+        defer { response.wipe() }
+        let parts = response.split(separator: 0, omittingEmptySubsequences: false)
+        guard parts.count == 3 else { return .malformed }
+        // Nobody here acts for others.
+        guard parts[0].isEmpty || parts[0] == parts[1] else { return .refused }
+        return Credentials(user: parts[1], password: Secret(parts[2])).map { .credentials($0) } ?? .refused
+    }
+}
+
+/// draft-murchison-sasl-login: for old clients. Two questions whose text means nothing.
+struct Login: SASLMechanism {
+    static let isClientFirst = false
+    private var user: [UInt8]?
+
+    mutating func respond(_ response: [UInt8]?) -> SASLStep {
+        guard var response else { return .challenge(Array("Username:".utf8)) }
+        defer { response.wipe() }
+        guard let user else {
+            self.user = response
+            return .challenge(Array("Password:".utf8))
+        }
+        return Credentials(user: user, password: Secret(response)).map { .credentials($0) } ?? .refused
+    }
+}

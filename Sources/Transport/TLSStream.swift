@@ -1,0 +1,99 @@
+import COpenSSL
+import Glibc
+import SystemPackage
+
+/// What a handshake settled, for the log.
+public struct TLSInformation: Sendable, Equatable {
+    /// "TLSv1.3".
+    public var version: String
+    /// OpenSSL's name of the cipher suite.
+    public var cipher: String
+    /// Whether the client asked for "imap" (RFC 7301).
+    public var usesALPN: Bool
+    /// The host name that the client asked for (RFC 6066 §3), without the dot that some add.
+    public var serverName: String?
+
+    public init(version: String, cipher: String, usesALPN: Bool, serverName: String?) {
+        self.version = version
+        self.cipher = cipher
+        self.usesALPN = usesALPN
+        self.serverName = serverName
+    }
+}
+
+/// The server's side of TLS on one socket.
+final class TLSStream {
+    private let ssl: OpaquePointer
+    /// Whether OpenSSL has read bytes that it has not given out: `poll(2)` cannot know of them.
+    private(set) var holdsInput = false
+
+    init(context: TLSContext, descriptor: Int32) throws(ConnectionEnd) {
+        guard let ssl = context.makeSSL() else { throw .failed(TLSContext.lastError()) }
+        self.ssl = ssl
+        guard SSL_set_fd(ssl, descriptor) == 1 else { throw .failed(TLSContext.lastError()) }
+        SSL_set_accept_state(ssl)
+    }
+
+    deinit { SSL_free(ssl) }
+
+    func handshake() -> Connection.Attempt {
+        ERR_clear_error()
+        let result = SSL_do_handshake(ssl)
+        return result == 1 ? .moved(0) : failure(result)
+    }
+
+    /// `moved(0)` when the client has closed.
+    func receive(into buffer: UnsafeMutableRawBufferPointer) -> Connection.Attempt {
+        ERR_clear_error()
+        let count = SSL_read(ssl, buffer.baseAddress, Int32(clamping: buffer.count))
+        guard count <= 0 else {
+            holdsInput = SSL_has_pending(ssl) == 1
+            return .moved(Int(count))
+        }
+        // What is left, if anything, is part of a record: the rest will wake the socket.
+        holdsInput = false
+        return failure(count)
+    }
+
+    /// Sends up to one record, 16 KiB.
+    func send(_ bytes: UnsafeRawBufferPointer) -> Connection.Attempt {
+        if bytes.isEmpty { return .moved(0) }
+        ERR_clear_error()
+        let count = SSL_write(ssl, bytes.baseAddress, Int32(clamping: bytes.count))
+        return count > 0 ? .moved(Int(count)) : failure(count)
+    }
+
+    /// Tells the client that this is the end and nothing was cut off.
+    func close() {
+        ERR_clear_error()
+        SSL_shutdown(ssl)
+    }
+
+    private func failure(_ result: Int32) -> Connection.Attempt {
+        let number = errno
+        switch SSL_get_error(ssl, result) {
+        case SSL_ERROR_WANT_READ: return .blocked(Int16(POLLIN))
+        case SSL_ERROR_WANT_WRITE: return .blocked(Int16(POLLOUT))
+        case SSL_ERROR_ZERO_RETURN: return .ended(.closed)
+        case SSL_ERROR_SYSCALL:
+            switch number {
+            case 0, ECONNRESET, EPIPE: return .ended(.closed)
+            default: return .ended(.failed(Errno(rawValue: number).description))
+            }
+        default: return .ended(.failed("TLS: " + TLSContext.lastError()))
+        }
+    }
+
+    var information: TLSInformation {
+        var protocolName: UnsafePointer<UInt8>?
+        var length: UInt32 = 0
+        SSL_get0_alpn_selected(ssl, &protocolName, &length)
+        var serverName = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name).map { String(cString: $0) }
+        if serverName?.last == "." { serverName?.removeLast() }
+        return TLSInformation(
+            version: String(cString: SSL_get_version(ssl)),
+            cipher: SSL_get_current_cipher(ssl).map { String(cString: SSL_CIPHER_get_name($0)) } ?? "none",
+            usesALPN: length > 0,
+            serverName: serverName)
+    }
+}
