@@ -1,0 +1,76 @@
+/// The subject without what replies and forwards add to it (RFC 5256 §2.1).
+public struct BaseSubject: Sendable {
+    /// UTF-8.
+    public private(set) var text: [UInt8]
+    /// Whether "re:", "fwd:", "(fwd)" or their like were taken away (§2.1, §3 step 5.B).
+    public private(set) var isReplyOrForward = false
+
+    /// `value` is that of a Subject field, with its encoded words.
+    public init(_ value: some Collection<UInt8>) {
+        text = []
+        // (1) UTF-8, with runs of white space as one space.
+        var decoded: [UInt8] = []
+        Array(value).withUnsafeBytes { EncodedWord.decode($0, into: &decoded) }
+        var subject: [UInt8] = []
+        subject.reserveCapacity(decoded.count)
+        for byte in decoded {
+            if !byte.isSpace { subject.append(byte) } else if let last = subject.last, last != SP { subject.append(SP) }
+        }
+        var start = 0, end = subject.count
+
+        subject.withUnsafeBufferPointer { s in
+            /// Whether `word`, in lower case, stands at `i`.
+            func has(_ word: StaticString, at i: Int) -> Bool {
+                i >= start && i + word.utf8CodeUnitCount <= end && s[i..<i + word.utf8CodeUnitCount].isCaseInsensitively(word)
+            }
+            /// subj-blob       = "[" *BLOBCHAR "]" *WSP; returns where it ends.
+            func blob(at i: Int) -> Int? {
+                guard i < end, s[i] == UInt8(ascii: "[") else { return nil }
+                var k = i + 1
+                while k < end, s[k] != UInt8(ascii: "["), s[k] != UInt8(ascii: "]") { k += 1 }
+                guard k < end, s[k] == UInt8(ascii: "]") else { return nil }
+                k += 1
+                while k < end, s[k] == SP { k += 1 }
+                return k
+            }
+            /// subj-refwd      = ("re" / ("fw" ["d"])) *WSP [subj-blob] ":"
+            func replyOrForward(at i: Int) -> Int? {
+                var k: Int
+                if has("re", at: i) { k = i + 2 } else if has("fwd", at: i) { k = i + 3 } else if has("fw", at: i) { k = i + 2 } else { return nil }
+                while k < end, s[k] == SP { k += 1 }
+                if let after = blob(at: k) { k = after }
+                return k < end && s[k] == UInt8(ascii: ":") ? k + 1 : nil
+            }
+
+            while true {
+                // (2) subj-trailer    = "(fwd)" / WSP
+                while end > start {
+                    if s[end - 1] == SP { end -= 1 } else if has("(fwd)", at: end - 5) {
+                        end -= 5
+                        isReplyOrForward = true
+                    } else { break }
+                }
+                // (3)–(5) subj-leader     = (*subj-blob subj-refwd) / WSP, then subj-blobs that leave something.
+                var before: Int
+                repeat {
+                    before = start
+                    while start < end, s[start] == SP { start += 1 }
+                    var k = start
+                    while let after = blob(at: k) { k = after }
+                    if let after = replyOrForward(at: k) {
+                        start = after
+                        isReplyOrForward = true
+                    } else if let after = blob(at: start), after < end {
+                        start = after
+                    }
+                } while start != before
+                // (6) subj-fwd        = subj-fwd-hdr subject subj-fwd-trl
+                guard has("[fwd:", at: start), end > start, s[end - 1] == UInt8(ascii: "]") else { break }
+                start += 5
+                end -= 1
+                isReplyOrForward = true
+            }
+        }
+        text = Array(subject[start..<max(start, end)])
+    }
+}

@@ -1,0 +1,214 @@
+import Glibc
+
+/// A character set by one of its names (RFC 2978), as mail declares it.
+public struct Charset: Hashable, Sendable {
+    enum Kind: Hashable, Sendable {
+        case utf8
+        case ascii
+        /// By iconv(3), under a name that it knows. `isASCIICompatible`: a byte below 0x80 is that ASCII character.
+        case iconv([CChar], isASCIICompatible: Bool)
+    }
+    let kind: Kind
+
+    public static let utf8 = Charset(kind: .utf8)
+    public static let ascii = Charset(kind: .ascii)
+
+    private init(kind: Kind) { self.kind = kind }
+
+    /// `nil` for a name that nobody knows. Names from the network reach iconv only as letters, digits and "-_.:+".
+    public init?(_ name: some Collection<UInt8>) {
+        guard (1...40).contains(name.count), name.allSatisfy({ byte in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."),
+                 UInt8(ascii: ":"), UInt8(ascii: "+"): true
+            default: false
+            }
+        }) else { return nil }
+        var lowercased = name.map(\.asciiLowercased)
+        if lowercased.isCaseInsensitively("utf-8") || lowercased.isCaseInsensitively("utf8") {
+            kind = .utf8
+            return
+        }
+        if lowercased.isCaseInsensitively("us-ascii") || lowercased.isCaseInsensitively("ascii") {
+            kind = .ascii
+            return
+        }
+        // What is declared as Latin-1 is Windows-1252, as everybody reads it; the same for its Chinese and Japanese fellows.
+        for (declared, meant) in Self.supersets where lowercased.isCaseInsensitively(declared) {
+            lowercased = meant.withUTF8Buffer { Array($0) }
+        }
+        let text = lowercased.map { CChar(bitPattern: $0) } + [0]
+        let descriptor = iconv_open("UTF-8", text)
+        guard descriptor != Self.noConversion else { return nil }
+        iconv_close(descriptor)
+        let isASCIICompatible = !Self.notASCIICompatible.contains { lowercased.starts(with: $0.utf8) }
+        kind = .iconv(text, isASCIICompatible: isASCIICompatible)
+    }
+
+    /// What iconv_open(3) returns when it cannot.
+    static var noConversion: UnsafeMutableRawPointer? { UnsafeMutableRawPointer(bitPattern: -1) }
+
+    private static let notASCIICompatible = [
+        "utf-16", "utf16", "utf-32", "utf32", "ucs", "iso-10646", "utf-7", "utf7", "iso-2022", "iso2022", "hz", "unicode",
+        "ebcdic", "ibm037", "cp037",
+    ]
+
+    private static let supersets: [(StaticString, StaticString)] = [
+        ("iso-8859-1", "windows-1252"), ("iso8859-1", "windows-1252"), ("latin1", "windows-1252"),
+        ("gb2312", "gb18030"), ("gbk", "gb18030"), ("ks_c_5601-1987", "cp949"), ("euc-kr", "cp949"),
+        ("shift_jis", "cp932"), ("shift-jis", "cp932"), ("x-sjis", "cp932"), ("iso-8859-9", "windows-1254"),
+    ]
+
+    /// Named where a charset is refused (RFC 9051 §7.1, BADCHARSET), and loaded ahead by `preload`.
+    public static let common = [
+        "US-ASCII", "UTF-8", "ISO-8859-1", "ISO-8859-2", "ISO-8859-3", "ISO-8859-4", "ISO-8859-5", "ISO-8859-6",
+        "ISO-8859-7", "ISO-8859-8", "ISO-8859-9", "ISO-8859-10", "ISO-8859-13", "ISO-8859-14", "ISO-8859-15", "ISO-8859-16",
+        "WINDOWS-1250", "WINDOWS-1251", "WINDOWS-1252", "WINDOWS-1253", "WINDOWS-1254", "WINDOWS-1255", "WINDOWS-1256",
+        "WINDOWS-1257", "WINDOWS-1258", "KOI8-R", "KOI8-U", "UTF-7", "UTF-16", "ISO-2022-JP", "SHIFT_JIS", "EUC-JP",
+        "ISO-2022-KR", "EUC-KR", "GB2312", "GB18030", "BIG5", "TIS-620", "MACINTOSH",
+    ]
+
+    /// Loads the common charsets for good: a process that may no longer open files can convert from them all the same.
+    ///
+    /// iconv loads a charset's code when it is first asked for, and may unload it with the last descriptor: so one stays open.
+    public static func preload() {
+        _ = preloaded
+    }
+
+    private static let preloaded: Bool = {
+        for name in common {
+            guard case .iconv(let text, _)? = Charset(name.utf8)?.kind else { continue }
+            _ = iconv_open("UTF-8", text)
+        }
+        return true
+    }()
+}
+
+/// Text in some charset, in pieces, made UTF-8. Bytes that stand for nothing become U+FFFD.
+public struct CharsetDecoder: ~Copyable {
+    private let charset: Charset
+    private var descriptor: UnsafeMutableRawPointer?
+    /// The start of a character that a piece ended in.
+    private var carry: [UInt8] = []
+
+    public init(_ charset: Charset) {
+        self.charset = charset
+        if case .iconv(let name, _) = charset.kind {
+            let opened = iconv_open("UTF-8", name)
+            if opened != Charset.noConversion { descriptor = opened }
+        }
+    }
+
+    deinit {
+        if let descriptor { iconv_close(descriptor) }
+    }
+
+    /// Appends the characters of `bytes` to `output`, but for one that is cut off at the end.
+    public mutating func decode(_ bytes: UnsafeRawBufferPointer, into output: inout [UInt8]) {
+        guard !bytes.isEmpty else { return }
+        if carry.isEmpty {
+            if !decodesAscii || !isASCII(bytes) {
+                run(bytes, into: &output)
+            } else {
+                output.append(contentsOf: bytes)
+            }
+            return
+        }
+        var joined: [UInt8] = []
+        swap(&joined, &carry)
+        joined.append(contentsOf: bytes)
+        joined.withUnsafeBytes { run($0, into: &output) }
+    }
+
+    public mutating func finish(into output: inout [UInt8]) {
+        if !carry.isEmpty { output.append(contentsOf: [0xEF, 0xBF, 0xBD]) }
+        carry.removeAll()
+        if let descriptor { iconv(descriptor, nil, nil, nil, nil) }
+    }
+
+    private var decodesAscii: Bool {
+        switch charset.kind {
+        case .utf8, .ascii: true
+        case .iconv(_, let isASCIICompatible): isASCIICompatible
+        }
+    }
+
+    private mutating func run(_ bytes: UnsafeRawBufferPointer, into output: inout [UInt8]) {
+        switch charset.kind {
+        case .utf8: repairUTF8(bytes, into: &output)
+        case .ascii: declaredASCII(bytes, into: &output)
+        case .iconv:
+            if let descriptor { convert(bytes, descriptor, into: &output) } else { declaredASCII(bytes, into: &output) }
+        }
+    }
+
+    private mutating func convert(_ bytes: UnsafeRawBufferPointer, _ descriptor: UnsafeMutableRawPointer, into output: inout [UInt8]) {
+        // iconv does not write through its input pointer; its type is historical.
+        var from = UnsafeMutablePointer(mutating: bytes.baseAddress!.assumingMemoryBound(to: CChar.self))
+        var left = bytes.count
+        while left > 0 {
+            let room = min(left, 16_384) * 4 + 16
+            let start = output.count
+            output.append(contentsOf: repeatElement(0, count: room))
+            var free = room
+            let (result, error) = output.withUnsafeMutableBytes { buffer in
+                var input: UnsafeMutablePointer<CChar>? = from
+                var to: UnsafeMutablePointer<CChar>? = (buffer.baseAddress! + start).assumingMemoryBound(to: CChar.self)
+                let result = iconv(descriptor, &input, &left, &to, &free)
+                let error = errno
+                if let input { from = input }
+                return (result, error)
+            }
+            output.removeLast(free)
+            guard result == -1 else { continue }
+            switch error {
+            case E2BIG: continue
+            case EINVAL where left <= 16:
+                carry.append(contentsOf: UnsafeRawBufferPointer(start: from, count: left))
+                return
+            default:
+                output.append(contentsOf: [0xEF, 0xBF, 0xBD])
+                from += 1
+                left -= 1
+            }
+        }
+    }
+
+    /// Bytes that claim to be ASCII, or nothing we know: UTF-8 if they are, else each is a character of Latin-1.
+    private mutating func declaredASCII(_ bytes: UnsafeRawBufferPointer, into output: inout [UInt8]) {
+        var i = 0
+        while i < bytes.count {
+            switch utf8Length(bytes, i) {
+            case .valid(let count):
+                output.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[i..<i + count]))
+                i += count
+            case .cut:
+                carry.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[i...]))
+                return
+            case .invalid:
+                output.append(0xC0 | bytes[i] >> 6)
+                output.append(0x80 | bytes[i] & 0x3F)
+                i += 1
+            }
+        }
+    }
+
+    private mutating func repairUTF8(_ bytes: UnsafeRawBufferPointer, into output: inout [UInt8]) {
+        var i = 0, start = 0
+        while i < bytes.count {
+            switch utf8Length(bytes, i) {
+            case .valid(let count): i += count
+            case .cut:
+                output.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[start..<i]))
+                carry.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[i...]))
+                return
+            case .invalid:
+                output.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[start..<i]))
+                output.append(contentsOf: [0xEF, 0xBF, 0xBD])
+                i += 1
+                start = i
+            }
+        }
+        output.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[start...]))
+    }
+}
