@@ -54,7 +54,9 @@ let package = Package(
         .testTarget(name: "StoreTests", dependencies: ["MailStore", "MemoryStore", "Maildir"]),
         .testTarget(name: "IMAPSessionTests", dependencies: ["IMAPSession", "MemoryStore", "Maildir", "Transport"]),
         .testTarget(name: "GateTests", dependencies: ["Gate", "Transport", "Authentication", "SystemAuthentication"]),
-        .testTarget(name: "DaemonTests", dependencies: ["Daemon", "imapd"]),
+        .testTarget(name: "DaemonTests", dependencies: ["Daemon", "imapd", "TestSupport"]),
+        // Programs and daemons that tests start.
+        .target(name: "TestSupport", path: "Tests/TestSupport"),
     ],
     swiftLanguageModes: [.v6]
 )
