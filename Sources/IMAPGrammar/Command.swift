@@ -1,7 +1,7 @@
 import IMAPTypes
 
 /// A whole command: what the client calls it, and what it wants (RFC 9051 §6).
-public struct TaggedCommand: Sendable {
+public struct TaggedCommand: Hashable, Sendable {
     public var tag: Tag
     public var command: Command
 
@@ -23,7 +23,7 @@ public struct Tag: Hashable, Sendable {
 }
 
 /// The commands, sorted by the state that allows them (RFC 9051 §6.1 to §6.4).
-public enum Command: Sendable {
+public enum Command: Hashable, Sendable {
     case any(AnyStateCommand)
     case notAuthenticated(NotAuthenticatedCommand)
     case authenticated(AuthenticatedCommand)
@@ -32,7 +32,7 @@ public enum Command: Sendable {
 }
 
 /// RFC 9051 §6.1, and ID (RFC 2971).
-public enum AnyStateCommand: Sendable {
+public enum AnyStateCommand: Hashable, Sendable {
     case capability, noop, logout
     /// The client's fields in its order; `nil` for `ID NIL`.
     case id([IDField]?)
@@ -50,9 +50,9 @@ public struct IDField: Hashable, Sendable {
 }
 
 /// RFC 9051 §6.2.
-public enum NotAuthenticatedCommand: Sendable {
+public enum NotAuthenticatedCommand: Hashable, Sendable {
     case startTLS
-    /// `initialResponse` is base64, not yet decoded; empty for "=" (RFC 9051 §6.2.2).
+    /// `mechanism` is in upper case. `initialResponse` is base64, not yet decoded; empty for "=" (RFC 9051 §6.2.2).
     case authenticate(mechanism: [UInt8], initialResponse: [UInt8]?)
     case login(user: [UInt8], password: [UInt8])
 }
@@ -60,15 +60,17 @@ public enum NotAuthenticatedCommand: Sendable {
 /// RFC 9051 §6.3, but for SELECT, EXAMINE, which change the state.
 ///
 /// APPEND is not here: its message is read while it is stored, see `AppendHeader`.
-public enum AuthenticatedCommand: Sendable {
+public enum AuthenticatedCommand: Hashable, Sendable {
+    /// Capability names, in upper case.
     case enable([[UInt8]])
-    case create(MailboxName, use: [SpecialUse])
+    /// `use` has `nil` for an attribute that nobody knows: NO [USEATTR] (RFC 6154 §3).
+    case create(MailboxName, use: [SpecialUse?])
     case delete(MailboxName)
     case rename(MailboxName, to: MailboxName)
     case subscribe(MailboxName)
     case unsubscribe(MailboxName)
     case list(ListCommand)
-    /// LSUB (RFC 3501 §6.3.9).
+    /// LSUB (RFC 3501 §6.3.9). Both are decoded to UTF-8, as in `ListCommand`.
     case lsub(reference: [UInt8], pattern: [UInt8])
     case namespace
     case status(MailboxName, [StatusItem])
@@ -76,7 +78,7 @@ public enum AuthenticatedCommand: Sendable {
 }
 
 /// SELECT and EXAMINE (RFC 9051 §6.3.2, §6.3.3; parameters of RFC 7162 §3.1.8, §3.2.5).
-public struct SelectCommand: Sendable {
+public struct SelectCommand: Hashable, Sendable {
     public var mailbox: MailboxName
     public var readOnly: Bool
     public var condstore: Bool = false
@@ -89,13 +91,23 @@ public struct SelectCommand: Sendable {
 }
 
 /// What the client knew (RFC 7162 §3.2.5).
-public struct QResync: Sendable {
+public struct QResync: Hashable, Sendable {
     public var uidValidity: UIDValidity
     public var modSequence: ModSequence
     /// The UIDs that the client knew; `nil` for all.
     public var knownUIDs: SequenceSet?
-    /// Pairs of message numbers and UIDs that the client knew.
-    public var match: (numbers: SequenceSet, uids: SequenceSet)?
+    public var match: Match?
+
+    /// Message numbers, and beside each the UID that the client knew it by.
+    public struct Match: Hashable, Sendable {
+        public var numbers: SequenceSet
+        public var uids: SequenceSet
+
+        public init(numbers: SequenceSet, uids: SequenceSet) {
+            self.numbers = numbers
+            self.uids = uids
+        }
+    }
 
     public init(uidValidity: UIDValidity, modSequence: ModSequence) {
         self.uidValidity = uidValidity
@@ -104,7 +116,7 @@ public struct QResync: Sendable {
 }
 
 /// RFC 9051 §6.4.
-public enum SelectedCommand: Sendable {
+public enum SelectedCommand: Hashable, Sendable {
     /// CHECK (RFC 3501 §6.4.1).
     case check
     case close, unselect, expunge
@@ -120,8 +132,8 @@ public enum SelectedCommand: Sendable {
 
 // MARK: - LIST
 
-/// LIST (RFC 9051 §6.3.9). Patterns and reference are as the client sent them, mUTF-7 or UTF-8.
-public struct ListCommand: Sendable {
+/// LIST (RFC 9051 §6.3.9). Patterns and reference are decoded to UTF-8, as mailbox names are, and compare with their `string`.
+public struct ListCommand: Hashable, Sendable {
     public var reference: [UInt8]
     public var patterns: [[UInt8]]
     public var selection: ListSelection = []
@@ -170,12 +182,12 @@ public enum StatusItem: String, Hashable, Sendable, CaseIterable {
 
 // MARK: - FETCH
 
-public struct FetchCommand: Sendable {
+public struct FetchCommand: Hashable, Sendable {
     public var set: SequenceSet
     public var byUID: Bool
     /// Macros expanded, in the client's order.
     public var attributes: [FetchAttribute]
-    /// CHANGEDSINCE (RFC 7162 §3.1.4.1); 0 is allowed, see FEATURES of real clients.
+    /// CHANGEDSINCE (RFC 7162 §3.1.4.1); 0 is allowed: real clients send it.
     public var changedSince: ModSequence?
     /// VANISHED (RFC 7162 §3.2.6).
     public var vanished = false
@@ -193,7 +205,9 @@ public enum FetchAttribute: Hashable, Sendable {
     /// BODY without a section: BODYSTRUCTURE without extension data.
     case body
     case bodyStructure
-    case rfc822, rfc822Header, rfc822Size, rfc822Text
+    /// RFC822 and RFC822.TEXT; `peek` for RFC822.PEEK and RFC822.TEXT.PEEK (RFC 1730 §6.4.5), answered by the same names.
+    case rfc822(peek: Bool), rfc822Text(peek: Bool)
+    case rfc822Header, rfc822Size
     case bodySection(Section, Partial?, peek: Bool)
     /// BINARY and BINARY.PEEK (RFC 9051 §6.4.5.3); an empty part is the whole message.
     case binary(part: [UInt32], Partial?, peek: Bool)
@@ -234,8 +248,8 @@ public struct Partial: Hashable, Sendable {
 
 // MARK: - STORE
 
-public struct StoreCommand: Sendable {
-    public enum Action: Sendable { case replace, add, remove }
+public struct StoreCommand: Hashable, Sendable {
+    public enum Action: Hashable, Sendable { case replace, add, remove }
     public var set: SequenceSet
     public var byUID: Bool
     public var action: Action
@@ -255,7 +269,7 @@ public struct StoreCommand: Sendable {
 
 // MARK: - SEARCH, SORT, THREAD
 
-public struct SearchCommand: Sendable {
+public struct SearchCommand: Hashable, Sendable {
     public var byUID: Bool
     /// As the client named it; `nil` without CHARSET.
     public var charset: [UInt8]?
@@ -282,9 +296,9 @@ public struct SearchReturn: OptionSet, Hashable, Sendable {
 }
 
 /// SORT (RFC 5256 §3). Its keys follow in order of significance.
-public struct SortCommand: Sendable {
-    public enum Criterion: Sendable { case arrival, cc, date, from, size, subject, to }
-    public struct Key: Sendable {
+public struct SortCommand: Hashable, Sendable {
+    public enum Criterion: Hashable, Sendable { case arrival, cc, date, from, size, subject, to }
+    public struct Key: Hashable, Sendable {
         public var criterion: Criterion
         public var reverse: Bool
         public init(_ criterion: Criterion, reverse: Bool) {
@@ -302,8 +316,10 @@ public struct SortCommand: Sendable {
 }
 
 /// THREAD (RFC 5256 §4).
-public struct ThreadCommand: Sendable {
-    public enum Algorithm: String, Sendable { case orderedSubject = "ORDEREDSUBJECT", references = "REFERENCES" }
+public struct ThreadCommand: Hashable, Sendable {
+    public enum Algorithm: String, Hashable, Sendable, CaseIterable {
+        case orderedSubject = "ORDEREDSUBJECT", references = "REFERENCES"
+    }
     public var algorithm: Algorithm
     public var search: SearchCommand
 
@@ -314,7 +330,7 @@ public struct ThreadCommand: Sendable {
 }
 
 /// search-key (RFC 9051 §6.4.4, §9; RFC 3501 for the keys of \Recent). Strings are in the command's charset.
-public indirect enum SearchKey: Sendable {
+public indirect enum SearchKey: Hashable, Sendable {
     case all
     case flag(SystemFlags, isSet: Bool)
     case keyword(Keyword, isSet: Bool)
@@ -342,7 +358,7 @@ public indirect enum SearchKey: Sendable {
 /// The part of APPEND (RFC 9051 §6.3.12, RFC 3502) before a message's literal.
 ///
 /// The first one of a command has a tag and a mailbox; those of the command's further messages have neither.
-public struct AppendHeader: Sendable {
+public struct AppendHeader: Hashable, Sendable {
     public var tag: Tag?
     public var mailbox: MailboxName?
     public var flags: FlagSet
@@ -358,21 +374,5 @@ public struct AppendHeader: Sendable {
         self.date = date
         self.literal = literal
         self.inUTF8 = inUTF8
-    }
-}
-
-/// `{size}`, `{size+}` or `~{size}` (RFC 9051 §4.3, §9; RFC 7888).
-public struct LiteralHeader: Hashable, Sendable {
-    /// Bytes: up to 2^63 - 1.
-    public var size: UInt64
-    /// Whether the client waits for "+" before it sends the bytes.
-    public var isSynchronizing: Bool
-    /// literal8: the bytes may have NUL among them.
-    public var isBinary: Bool
-
-    public init(size: UInt64, isSynchronizing: Bool, isBinary: Bool) {
-        self.size = size
-        self.isSynchronizing = isSynchronizing
-        self.isBinary = isBinary
     }
 }

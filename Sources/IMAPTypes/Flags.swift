@@ -84,3 +84,23 @@ public struct KeywordSet: Hashable, Sendable {
         }
     }
 }
+
+/// The indexes in the set, ascending.
+extension KeywordSet: Sequence {
+    public struct Iterator: IteratorProtocol {
+        var low: UInt64
+        var high: UInt64
+
+        public mutating func next() -> Int? {
+            if low != 0 {
+                defer { low &= low - 1 }
+                return low.trailingZeroBitCount
+            }
+            guard high != 0 else { return nil }
+            defer { high &= high - 1 }
+            return 64 + high.trailingZeroBitCount
+        }
+    }
+
+    public func makeIterator() -> Iterator { Iterator(low: low, high: high) }
+}
