@@ -20,20 +20,11 @@ public struct Keyword: Sendable {
 
     /// `nil` unless `bytes` are an atom (RFC 9051 §9, `atom`) of at most 255 bytes.
     public init?(_ bytes: some Collection<UInt8>) {
-        guard (1...255).contains(bytes.count), bytes.allSatisfy(Self.isAtomCharacter) else { return nil }
+        guard (1...255).contains(bytes.count), bytes.allSatisfy(\.isAtomCharacter) else { return nil }
         name = String(decoding: bytes, as: UTF8.self)
     }
 
     public init?(_ name: String) { self.init(Array(name.utf8)) }
-
-    /// ATOM-CHAR = <any CHAR except atom-specials>
-    static func isAtomCharacter(_ byte: UInt8) -> Bool {
-        switch byte {
-        case 0...0x20, 0x7F...0xFF, UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "{"), UInt8(ascii: "%"),
-             UInt8(ascii: "*"), UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "]"): false
-        default: true
-        }
-    }
 }
 
 extension Keyword: Hashable {
@@ -71,6 +62,7 @@ public struct KeywordSet: Hashable, Sendable {
 
     public var isEmpty: Bool { low == 0 && high == 0 }
 
+    /// Whether `index`, 0 to 127, is in the set.
     public subscript(index: Int) -> Bool {
         get { index < 64 ? low >> UInt64(index) & 1 == 1 : high >> UInt64(index - 64) & 1 == 1 }
         set {

@@ -1,7 +1,7 @@
 /// The name of a mailbox, decoded: Unicode, with the hierarchy separator of the store that it is meant for.
 ///
 /// Made only from names without control characters, so that no name can break a line on the wire or in a file.
-/// INBOX in any case is `INBOX` (RFC 9051 §5.1), as the first level of a hierarchy too.
+/// INBOX in any case is `INBOX` (RFC 9051 §5.1).
 public struct MailboxName: Hashable, Sendable {
     public let string: String
 
@@ -15,16 +15,23 @@ public struct MailboxName: Hashable, Sendable {
         guard !string.isEmpty, string.utf8.count <= Self.longest,
               !scalars.contains(where: { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) || $0.value == 0x2028 || $0.value == 0x2029 })
         else { return nil }
-        self.string = string.utf8.count == 5 && string.lowercased() == "inbox" ? "INBOX" : string
+        self.string = Self.isInbox(string.utf8) ? "INBOX" : string
     }
 
     public static let inbox = MailboxName("INBOX")!
 
     public var isInbox: Bool { self == .inbox }
 
-    /// The levels between separators, with INBOX in any case as first level made `INBOX`.
+    /// The levels between separators, with INBOX in any case as first level made `INBOX`: what is below INBOX is below
+    /// it however the client writes that.
     public func levels(separator: Character) -> [Substring] {
-        string.split(separator: separator, omittingEmptySubsequences: false)
+        var levels = string.split(separator: separator, omittingEmptySubsequences: false)
+        if Self.isInbox(levels[0].utf8) { levels[0] = "INBOX" }
+        return levels
+    }
+
+    private static func isInbox(_ name: some Collection<UInt8>) -> Bool {
+        name.elementsEqual("inbox".utf8) { $0 | 0x20 == $1 }
     }
 }
 

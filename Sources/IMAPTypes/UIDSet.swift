@@ -38,8 +38,24 @@ public struct UIDSet: Hashable, Sendable {
         ranges.replaceSubrange(first..<end, with: CollectionOfOne(merged))
     }
 
+    /// Takes time in proportion to the number of ranges in both.
     public mutating func formUnion(_ other: UIDSet) {
-        for range in other.ranges { insert(UID(range.lowerBound)!...UID(range.upperBound)!) }
+        guard let first = other.ranges.first else { return }
+        // What lies before the other's begin stays as it is, so that a set that grows at its end costs little.
+        let kept = firstRange { $0.upperBound >= first.lowerBound || $0.upperBound == first.lowerBound - 1 }
+        var mine = ranges[kept...], others = other.ranges[...]
+        ranges.removeSubrange(kept...)
+        func earliest() -> ClosedRange<UInt32>? {
+            guard let a = mine.first, let b = others.first else { return mine.popFirst() ?? others.popFirst() }
+            return a.lowerBound <= b.lowerBound ? mine.popFirst() : others.popFirst()
+        }
+        while let next = earliest() {
+            if let last = ranges.last, next.lowerBound <= last.upperBound || next.lowerBound - 1 == last.upperBound {
+                ranges[ranges.count - 1] = last.lowerBound...Swift.max(last.upperBound, next.upperBound)
+            } else {
+                ranges.append(next)
+            }
+        }
     }
 
     public func contains(_ uid: UID) -> Bool {

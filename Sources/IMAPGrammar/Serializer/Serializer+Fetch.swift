@@ -117,8 +117,9 @@ extension Serializer {
         let zone = Int64(date.zone)
         let local = min(max(date.seconds, Self.year0), Self.endOfYear9999) + zone * 60
         let clamped = min(max(local, Self.year0), Self.endOfYear9999)
-        let (year, month, day) = CalendarDay(daysSinceEpoch: floor(clamped, by: 86_400)).civil
-        let second = Int(clamped - floor(clamped, by: 86_400) * 86_400)
+        let date = CalendarDay(ofSecond: clamped)
+        let (year, month, day) = date.civil
+        let second = Int(clamped - date.daysSinceEpoch * 86_400)
         write(day < 10 ? "\" " : "\"")
         number(day)
         write(Self.monthNames[month - 1])
@@ -142,9 +143,4 @@ extension Serializer {
     private static let monthNames: [StaticString] = [
         "-Jan-", "-Feb-", "-Mar-", "-Apr-", "-May-", "-Jun-", "-Jul-", "-Aug-", "-Sep-", "-Oct-", "-Nov-", "-Dec-",
     ]
-
-    private func floor(_ value: Int64, by divisor: Int64) -> Int64 {
-        let quotient = value / divisor
-        return value % divisor < 0 ? quotient - 1 : quotient
-    }
 }

@@ -1,16 +1,16 @@
 /// The character classes of RFC 9051 §9, as questions to a byte.
 extension UInt8 {
-    /// CTL, SP and the bytes with a meaning of their own.
-    @inlinable public var isAtomSpecial: Bool {
+    /// ATOM-CHAR       = <any CHAR except atom-specials>
+    ///
+    /// atom-specials   = "(" / ")" / "{" / SP / CTL / list-wildcards /
+    ///                   quoted-specials / resp-specials
+    @inlinable public var isAtomCharacter: Bool {
         switch self {
-        case 0...0x20, 0x7F, UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "{"), UInt8(ascii: "%"),
-             UInt8(ascii: "*"), UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "]"): true
-        default: false
+        case 0...0x20, 0x7F...0xFF, UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "{"), UInt8(ascii: "%"),
+             UInt8(ascii: "*"), UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "]"): false
+        default: true
         }
     }
-
-    /// ATOM-CHAR       = <any CHAR except atom-specials>
-    @inlinable public var isAtomCharacter: Bool { self < 0x80 && !isAtomSpecial }
 
     /// ASTRING-CHAR    = ATOM-CHAR / resp-specials
     @inlinable public var isAStringCharacter: Bool { isAtomCharacter || self == UInt8(ascii: "]") }
