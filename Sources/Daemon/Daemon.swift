@@ -1,1 +1,48 @@
-import IMAPServer
+import Glibc
+
+/// imapd, from its command line to its exit status.
+public enum Daemon {
+    static let version = "0.1"
+
+    public static func main(_ arguments: [String]) -> ExitStatus {
+        let (settings, errors) = CommandLineParser.parse(arguments.dropFirst())
+        switch settings.information {
+        case .help:
+            show(CommandLineParser.help, on: 1)
+            return .ended
+        case .version:
+            show("imapd \(version)\n", on: 1)
+            return .ended
+        case nil: break
+        }
+        do throws(StartErrors) {
+            // Even if the command line is wrong: whatever else is wrong is told too.
+            let preparation = try prepare(settings, after: errors)
+            if settings.fork {
+                try runForking(preparation)
+            } else {
+                try runSingleProcess(preparation)
+            }
+            return .ended
+        } catch {
+            for error in error.errors { show("imapd: \(error.line)\n", on: 2) }
+            return error.errors.first?.status ?? .system
+        }
+    }
+
+    private static func prepare(_ settings: Settings, after errors: [StartError]) throws(StartErrors) -> Preparation {
+        let preparation: Preparation
+        do throws(StartErrors) {
+            preparation = try Preparation(settings)
+        } catch {
+            throw StartErrors(errors: errors + error.errors)
+        }
+        guard errors.isEmpty else { throw StartErrors(errors: errors) }
+        return preparation
+    }
+
+    private static func show(_ text: String, on descriptor: Int32) {
+        var bytes = Array(text.utf8)
+        _ = bytes.withUnsafeMutableBytes { write(descriptor, $0.baseAddress, $0.count) }
+    }
+}

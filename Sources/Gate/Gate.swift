@@ -1,1 +1,167 @@
+import Authentication
 import IMAPGrammar
+import Transport
+
+/// The Not Authenticated state (RFC 9051 §3.1) of one connection: the part of the server that talks to strangers.
+public final class Gate {
+    let connection: Connection
+    let rules: GateRules
+    let monitor: any GateMonitor
+    var reader = CommandReader(.beforeLogin)
+    var out = Serializer()
+    private let deadline: Deadline
+    private let acceptsPlaintext: Bool
+    private var commands = 0
+
+    public init(connection: Connection, rules: GateRules, monitor: any GateMonitor) {
+        self.connection = connection
+        self.rules = rules
+        self.monitor = monitor
+        acceptsPlaintext = switch rules.plaintextLogin {
+        case .never: false
+        case .fromLoopback: PeerAddress(peerOf: connection.descriptor).isLoopback
+        case .always: true
+        }
+        deadline = Deadline(after: rules.timeLimit)
+        // Somebody who is not in yet is not waited for.
+        connection.sendTimeout = .seconds(30)
+    }
+
+    /// What may come next.
+    enum Step {
+        case goOn
+        case end(GateEnd)
+    }
+
+    /// Talks with the client until it is in, or it is over and the client has been told.
+    public func run() -> GateEnd {
+        do throws(ConnectionEnd) {
+            if rules.usesImplicitTLS { try beginTLS() }
+            out.untagged(.ok, .capability(capabilities), "imapd ready")
+            while true {
+                if case .end(let end) = try step() {
+                    try flush()
+                    return end
+                }
+            }
+        } catch {
+            sayGoodbye(error)
+            return .connection(error)
+        }
+    }
+
+    // MARK: - Commands
+
+    private func step() throws(ConnectionEnd) -> Step {
+        switch reader.next() {
+        case .incomplete:
+            try flush()
+            try fill()
+            return .goOn
+        case .continuation:
+            out.continuation("Go on")
+            return .goOn
+        case .command(var text):
+            defer { text.wipe() }
+            if let end = count() { return end }
+            switch Result(catching: { () throws(CommandError) in try Parser.preAuthCommand(text) }) {
+            case .success(let (tag, command)):
+                return try perform(tag, command)
+            case .failure(let error):
+                out.answer(error.tag, .bad, nil, error.text)
+                return .goOn
+            }
+        case .rejected(let rejection):
+            out.answer(rejection.tag, rejection.condition, rejection.code, rejection.text)
+            return count() ?? .goOn
+        case .append, .appendEnd:
+            preconditionFailure("messages do not pass through a gate")
+        }
+    }
+
+    /// Counts a command; the end, if it is one too many.
+    private func count() -> Step? {
+        commands += 1
+        guard commands > rules.commandLimit else { return nil }
+        out.bye(.limit, "Too many commands before login")
+        return .end(.tooManyCommands)
+    }
+
+    private func perform(_ tag: Tag, _ command: PreAuthCommand) throws(ConnectionEnd) -> Step {
+        switch command {
+        case .any(.capability):
+            out.capability(capabilities)
+            out.tagged(tag, .ok, nil, "CAPABILITY completed")
+        case .any(.noop):
+            out.tagged(tag, .ok, nil, "NOOP completed")
+        case .any(.id):
+            // RFC 2971 §3.3: what we are is no secret; which version we are, strangers need not know.
+            out.id([IDField(name: Array("name".utf8), value: Array("imapd".utf8))])
+            out.tagged(tag, .ok, nil, "ID completed")
+        case .any(.logout):
+            out.bye(nil, "Logging out")
+            out.tagged(tag, .ok, nil, "LOGOUT completed")
+            return .end(.loggedOut)
+        case .notAuthenticated(.startTLS):
+            try startTLS(tag)
+        case .notAuthenticated(.login(let user, let password)):
+            return try logIn(tag, user: user, password: password)
+        case .notAuthenticated(.authenticate(let mechanism, let initialResponse)):
+            return try authenticate(tag, mechanism: mechanism, initialResponse: initialResponse)
+        }
+        return .goOn
+    }
+
+    // MARK: - STARTTLS
+
+    var isSecure: Bool { connection.tlsInformation != nil }
+
+    /// Passwords may pass.
+    var mayLogIn: Bool { isSecure || acceptsPlaintext }
+
+    var capabilities: [String] {
+        Capability.beforeLogin(startTLS: rules.tls != nil && !isSecure, mechanisms: mayLogIn ? SASL.mechanisms : [])
+    }
+
+    /// RFC 9051 §6.2.1.
+    private func startTLS(_ tag: Tag) throws(ConnectionEnd) {
+        guard !isSecure else { return out.tagged(tag, .bad, nil, "TLS is active already") }
+        guard rules.tls != nil else { return out.tagged(tag, .bad, nil, "There is no TLS here") }
+        out.tagged(tag, .ok, nil, "Begin TLS negotiation now")
+        try flush()
+        try beginTLS()
+    }
+
+    private func beginTLS() throws(ConnectionEnd) {
+        guard let context = rules.tls else { preconditionFailure("TLS without a context") }
+        // What somebody in between may have slipped in before TLS must not be taken for the client's.
+        reader = CommandReader(.beforeLogin)
+        try connection.startTLS(context, atMost: deadline.remaining ?? rules.timeLimit)
+        if let information = connection.tlsInformation { try monitor.secured(information) }
+    }
+
+    // MARK: - Bytes
+
+    func flush() throws(ConnectionEnd) {
+        guard !out.isEmpty else { return }
+        defer { out.removeAll() }
+        try connection.send(out.bytes)
+    }
+
+    func fill() throws(ConnectionEnd) {
+        try reader.fill(atMost: 4096) { (buffer) throws(ConnectionEnd) in
+            try connection.receive(into: buffer, atMost: deadline.remaining)
+        }
+    }
+
+    private func sayGoodbye(_ end: ConnectionEnd) {
+        switch end {
+        case .timedOut: out.bye(nil, "Took too long to log in")
+        case .shutdown: out.bye(.unavailable, "Server is shutting down")
+        case .closed, .failed: return
+        }
+        // Before TLS from the first byte there is nobody who would understand.
+        if rules.usesImplicitTLS, !isSecure { return }
+        try? flush()
+    }
+}

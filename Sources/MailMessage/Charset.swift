@@ -107,11 +107,7 @@ public struct CharsetDecoder: ~Copyable {
     public mutating func decode(_ bytes: UnsafeRawBufferPointer, into output: inout [UInt8]) {
         guard !bytes.isEmpty else { return }
         if carry.isEmpty {
-            if !decodesAscii || !isASCII(bytes) {
-                run(bytes, into: &output)
-            } else {
-                output.append(contentsOf: bytes)
-            }
+            if isUnchanged(bytes) { output.append(contentsOf: bytes) } else { run(bytes, into: &output) }
             return
         }
         var joined: [UInt8] = []
@@ -126,7 +122,12 @@ public struct CharsetDecoder: ~Copyable {
         if let descriptor { iconv(descriptor, nil, nil, nil, nil) }
     }
 
-    private var decodesAscii: Bool {
+    /// Whether the next bytes are UTF-8 as they are, so that they need not be decoded.
+    public func isUnchanged(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        carry.isEmpty && isASCIICompatible && isASCII(bytes)
+    }
+
+    private var isASCIICompatible: Bool {
         switch charset.kind {
         case .utf8, .ascii: true
         case .iconv(_, let isASCIICompatible): isASCIICompatible

@@ -11,6 +11,20 @@ public struct Extent: Hashable, Sendable {
 
     public init() {}
 
+    /// Of a message that is `bytes`.
+    public init(counting bytes: UnsafeRawBufferPointer) {
+        guard let base = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
+        length = bytes.count
+        (lines, bareLineFeeds) = countLineEnds(base, length, afterCR: false)
+    }
+
+    /// Of something the size of which on the wire is known. Its lines are not.
+    public init(offset: Int, length: Int, wireSize: Int) {
+        self.offset = offset
+        self.length = length
+        bareLineFeeds = max(0, wireSize - length)
+    }
+
     /// Bytes on the wire.
     public var wireSize: Int { length + bareLineFeeds }
     public var end: Int { offset + length }

@@ -48,6 +48,14 @@ public struct WireConverter: Sendable {
     /// At most that many bytes come out of `count`.
     public static func longest(_ count: Int) -> Int { count * 2 }
 
+    /// As `convert`, but tells only how many bytes it would write.
+    public mutating func skip(_ bytes: UnsafeRawBufferPointer) -> Int {
+        guard let base = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), !bytes.isEmpty else { return 0 }
+        let (_, bare) = countLineEnds(base, bytes.count, afterCR: afterCR)
+        afterCR = base[bytes.count - 1] == CR
+        return bytes.count + bare
+    }
+
     /// Writes `bytes` with CRLF for every line end to `output`, which must have room for `longest` of their count.
     /// Returns how many bytes it wrote.
     public mutating func convert(_ bytes: UnsafeRawBufferPointer, to output: UnsafeMutableRawPointer) -> Int {

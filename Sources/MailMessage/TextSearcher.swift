@@ -22,9 +22,14 @@ public struct TextSearcher {
         isFound = needle.isEmpty
     }
 
-    /// Another text begins.
+    /// Another text begins, in which the needle may be found as well.
     public mutating func begin() {
         tail.removeAll(keepingCapacity: true)
+    }
+
+    /// Forgets what was found, and begins.
+    public mutating func reset() {
+        begin()
         isFound = needle.isEmpty
     }
 

@@ -86,6 +86,12 @@ public final class Connection {
         }
     }
 
+    /// Lets time pass, unless the daemon goes down.
+    public func pause(_ time: Duration) throws(ConnectionEnd) {
+        guard time > .zero else { return }
+        _ = try wait(for: 0, until: Deadline(after: time), heedingInput: false)
+    }
+
     /// Sends all of it. A daemon that is going down lets a response end: half of one would be worse than a late goodbye.
     public func send(_ bytes: UnsafeRawBufferPointer) throws(ConnectionEnd) {
         var rest = bytes
@@ -98,6 +104,10 @@ public final class Connection {
             case .ended(let end): throw end
             }
         }
+    }
+
+    public func send(_ bytes: [UInt8]) throws(ConnectionEnd) {
+        try bytes.withUnsafeBufferPointer { (buffer) throws(ConnectionEnd) in try send(UnsafeRawBufferPointer(buffer)) }
     }
 
     /// Says goodbye so that the client gets all that was sent: what it still sends is read and dropped, for if it were left
@@ -163,11 +173,13 @@ public final class Connection {
         }
     }
 
+    /// `heedingInput` false: not even that the client has hung up ends the wait.
     /// Never polls more descriptors than there are: a process may be held to no more than these (RLIMIT_NOFILE).
     private func wait(
-        for events: Int16, until deadline: Deadline, alongside other: Int32? = nil, heedingShutdown: Bool = true
+        for events: Int16, until deadline: Deadline, alongside other: Int32? = nil,
+        heedingInput: Bool = true, heedingShutdown: Bool = true
     ) throws(ConnectionEnd) -> Event {
-        var polled = (pollfd(fd: descriptor, events: events, revents: 0), pollfd(), pollfd())
+        var polled = (pollfd(fd: heedingInput ? descriptor : -1, events: events, revents: 0), pollfd(), pollfd())
         var count: nfds_t = 1
         let watchesShutdown = heedingShutdown && shutdown != nil
         if let shutdown, watchesShutdown {

@@ -41,4 +41,9 @@ public struct DescriptorPair: ~Copyable {
         self.first = first
         self.second = second
     }
+
+    /// Gives both numbers away.
+    public consuming func release() -> (first: Int32, second: Int32) {
+        (first.release(), second.release())
+    }
 }

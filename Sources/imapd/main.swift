@@ -1,1 +1,4 @@
 import Daemon
+import Glibc
+
+exit(Daemon.main(CommandLine.arguments).rawValue)

@@ -45,6 +45,16 @@ public struct Serializer: Sendable {
         self.bytes.append(contentsOf: bytes)
     }
 
+    /// At most `count` bytes, which `body` puts into the buffer it is handed, and counts.
+    public mutating func write(atMost count: Int, _ body: (UnsafeMutableRawBufferPointer) -> Int) {
+        reserve(count)
+        bytes.append(addingCapacity: count) { span in
+            span.withUnsafeMutableBufferPointer { buffer, initialized in
+                initialized += body(UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[initialized...]))
+            }
+        }
+    }
+
     mutating func write(byte: UInt8) {
         bytes.append(byte)
     }

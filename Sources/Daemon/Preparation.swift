@@ -1,0 +1,156 @@
+import Authentication
+import Gate
+import Glibc
+import Logging
+import MailStore
+import Maildir
+import MemoryStore
+import SystemAuthentication
+import Transport
+
+/// All that must be right before anybody is served, made from the settings.
+struct Preparation {
+    let settings: Settings
+    let logger: Logger
+    /// The descriptor that the log needs, if it is not the standard error stream.
+    let logDescriptor: Int32?
+    let listeners: [Listener]
+    let tls: TLSContext?
+    let store: any MailStoreProvider
+    /// With `fork`: the account that talks to strangers.
+    let gateAccount: Account?
+
+    var rules: GateRules {
+        let isMemory = settings.storage == .memory
+        var rules = GateRules(
+            tls: tls, plaintextLogin: settings.allowPlaintextLogin ? .always : isMemory ? .fromLoopback : .never)
+        rules.timeLimit = settings.loginTimeout
+        return rules
+    }
+
+    var policy: LoginPolicy {
+        var policy = LoginPolicy()
+        policy.delay = settings.failureDelay
+        policy.timeLimit = settings.loginTimeout
+        return policy
+    }
+
+    /// Tries everything, so that every error is told at once.
+    init(_ given: Settings) throws(StartErrors) {
+        var errors: [StartError] = []
+        settings = Self.completed(given, &errors)
+
+        let (sink, logDescriptor) = Self.sink(settings, &errors)
+        let level = settings.logLevel
+        logger = Logger(label: "imapd", factory: { _ in LineLogHandler(sink: sink, level: level) })
+        self.logDescriptor = logDescriptor
+
+        if settings.fork, geteuid() != 0 {
+            errors.append(.noPermission("--fork needs root: start it with sudo, or leave --fork out"))
+        }
+        gateAccount = settings.fork ? Self.gateAccount(settings, &errors) : nil
+        tls = Self.makeTLS(settings, &errors)
+        store = Self.makeStore(settings, &errors)
+        listeners = Self.listen(settings, offersTLS: settings.certificate != nil, &errors)
+
+        guard errors.isEmpty else { throw StartErrors(errors: errors) }
+    }
+
+    /// What was left open is decided, what does not go together is told.
+    private static func completed(_ given: Settings, _ errors: inout [StartError]) -> Settings {
+        var settings = given
+        settings.storage = given.storage ?? (given.fork ? .maildir : .memory)
+        if settings.fork, settings.storage == .memory {
+            errors.append(.usage("--fork cannot serve --storage memory, which is one process's: leave one of them out"))
+        }
+        if settings.fork, settings.user != nil {
+            errors.append(.usage("--user is for one process; with --fork, PAM decides who may log in"))
+        }
+        if settings.tls || given.certificate != nil || given.key != nil {
+            settings.certificate = given.certificate ?? Settings.defaultCertificate
+            settings.key = given.key ?? Settings.defaultKey
+        }
+        if settings.hosts.isEmpty { settings.hosts = settings.fork ? ["*"] : ["localhost"] }
+        return settings
+    }
+
+    private static func sink(_ settings: Settings, _ errors: inout [StartError]) -> (any LogSink, Int32?) {
+        guard settings.log == .syslog else { return (StandardErrorSink(), nil) }
+        if let sink = SyslogSink() { return (sink, sink.descriptor) }
+        errors.append(.configuration("--log syslog: nobody listens at /dev/log; start a syslog daemon, or use --log stderr"))
+        return (StandardErrorSink(), nil)
+    }
+
+    private static func gateAccount(_ settings: Settings, _ errors: inout [StartError]) -> Account? {
+        if let name = settings.gateUser {
+            guard let account = Account(named: name) else {
+                errors.append(.configuration("--gate-user: there is no account \(name); make it with useradd --system \(name)"))
+                return nil
+            }
+            guard account.uid != 0 else {
+                errors.append(.configuration("--gate-user: \(name) is root, who must not talk to strangers; name another account"))
+                return nil
+            }
+            return account
+        }
+        if let account = Account(named: "imapd") ?? Account(named: "nobody"), account.uid != 0 { return account }
+        errors.append(.configuration("there is no account for the gates: make one with useradd --system imapd"))
+        return nil
+    }
+
+    private static func makeTLS(_ settings: Settings, _ errors: inout [StartError]) -> TLSContext? {
+        guard let certificate = settings.certificate, let key = settings.key else { return nil }
+        do throws(TLSContextError) {
+            let context = try TLSContext(certificate: certificate, key: key)
+            context.warmUp()
+            return context
+        } catch {
+            for problem in error.problems {
+                errors.append(.configuration("\(problem); name the right file with --cert or --key"))
+            }
+            return nil
+        }
+    }
+
+    private static func makeStore(_ settings: Settings, _ errors: inout [StartError]) -> any MailStoreProvider {
+        if settings.storage == .maildir { errors.append(.configuration("--storage maildir is not part of this build")) }
+        return MemoryProvider()
+    }
+
+    // MARK: - Listeners
+
+    private static func listen(_ settings: Settings, offersTLS: Bool, _ errors: inout [StartError]) -> [Listener] {
+        let ports: [(number: UInt16, implicitTLS: Bool)] = if let port = settings.port {
+            [(port, settings.tls)]
+        } else {
+            [(143, false)] + (settings.tls ? [(993, true)] : [])
+        }
+        var listeners: [Listener] = []
+        for (port, implicitTLS) in ports {
+            for host in settings.hosts {
+                do throws(ListenError) {
+                    listeners += try Listener.listen(host: host, port: port, implicitTLS: implicitTLS)
+                } catch {
+                    errors.append(startError(error, port: port))
+                }
+            }
+        }
+        return listeners
+    }
+
+    private static func startError(_ error: ListenError, port: UInt16) -> StartError {
+        switch error {
+        case .address(_, .permissionDenied):
+            .noPermission("\(error); ports below 1024 need root: use sudo, or another port, such as --port 10143")
+        case .address(_, .addressInUse):
+            .unavailable("\(error); another server has that port: stop it, or use another one with --port")
+        case .unknownHost: .unavailable("--host: \(error)")
+        case .address, .descriptors: .unavailable("\(error)")
+        }
+    }
+}
+
+/// Everything that keeps imapd from starting.
+struct StartErrors: Error {
+    var errors: [StartError]
+}

@@ -1,0 +1,115 @@
+import Authentication
+import Gate
+import Glibc
+import Transport
+
+/// What a gate may say to its monitor. A message is its kind (1 byte), the length of its body (2 bytes, the higher one
+/// first), and its body.
+enum GateMessage: UInt8, CaseIterable {
+    /// The TLS handshake is made: what it settled.
+    case secured = 1
+    /// A user and a password.
+    case credentials = 2
+    /// The client has heard that it is logged in: what was read beyond its last command.
+    case handover = 3
+    /// It is over, and why: one byte, `GateEnd`.
+    case ended = 4
+
+    static let headerLength = 3
+
+    /// The longest body, in bytes.
+    var longest: Int {
+        switch self {
+        case .secured: 512
+        case .credentials: 8 + Credentials.longestUser + Credentials.longestPassword
+        case .handover: Int(UInt16.max)
+        case .ended: 1
+        }
+    }
+
+    func frame(_ body: some Collection<UInt8>) -> [UInt8] {
+        precondition(body.count <= longest)
+        return [rawValue, UInt8(body.count >> 8), UInt8(body.count & 0xFF)] + body
+    }
+}
+
+/// Which messages a monitor will hear, and how often. Anything else is fatal: assume that the gate is the attacker's.
+struct DueMessages {
+    private var left: [GateMessage: Int]
+
+    /// Before login.
+    init(tlsIsPossible: Bool, attempts: Int) {
+        left = [.secured: tlsIsPossible ? 1 : 0, .credentials: attempts, .ended: 1]
+    }
+
+    /// After login.
+    static let afterLogin = DueMessages(left: [.handover: 1])
+
+    private init(left: [GateMessage: Int]) { self.left = left }
+
+    /// Whether a message of this kind and length may be read; it is then no longer due.
+    mutating func accept(kind: UInt8, length: Int) -> GateMessage? {
+        guard let message = GateMessage(rawValue: kind), length <= message.longest, let times = left[message], times > 0
+        else { return nil }
+        left[message] = times - 1
+        return message
+    }
+}
+
+/// A monitor's end of the channel: reads what is due, and nothing beyond.
+struct GateChannel {
+    enum Failure: Error, Equatable {
+        case end(ConnectionEnd)
+        /// The gate said what it must not say.
+        case notDue(kind: UInt8, length: Int)
+    }
+
+    let connection: Connection
+    var due: DueMessages
+
+    mutating func next(before deadline: Deadline) throws(Failure) -> (message: GateMessage, body: [UInt8]) {
+        let header = try read(GateMessage.headerLength, before: deadline)
+        let length = Int(header[1]) << 8 | Int(header[2])
+        guard let message = due.accept(kind: header[0], length: length) else {
+            throw .notDue(kind: header[0], length: length)
+        }
+        return (message, try read(length, before: deadline))
+    }
+
+    /// For a body that is not what its message's must be.
+    func violation(_ message: GateMessage, _ body: [UInt8]) -> Failure {
+        .notDue(kind: message.rawValue, length: body.count)
+    }
+
+    func answer(_ answer: Answer) throws(Failure) {
+        do throws(ConnectionEnd) {
+            try connection.send(answer.wire)
+        } catch { throw .end(error) }
+    }
+
+    private func read(_ count: Int, before deadline: Deadline) throws(Failure) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        var filled = 0
+        while filled < count {
+            do throws(ConnectionEnd) {
+                filled += try bytes.withUnsafeMutableBufferPointer { (buffer) throws(ConnectionEnd) in
+                    try connection.receive(
+                        into: UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: buffer[filled...])), atMost: deadline.remaining)
+                }
+            } catch { throw .end(error) }
+        }
+        return bytes
+    }
+}
+
+/// What the monitor answers to credentials: 2 bytes.
+extension Answer {
+    static let wireLength = 2
+
+    var wire: [UInt8] { [outcome.rawValue, isLast ? 1 : 0] }
+
+    init?(wire: [UInt8]) {
+        guard wire.count == Self.wireLength, let outcome = Outcome(rawValue: wire[0]), wire[1] <= 1 else { return nil }
+        self.init(outcome, isLast: wire[1] == 1)
+    }
+}

@@ -1,0 +1,160 @@
+import Authentication
+import CLinux
+import Gate
+import Glibc
+import SystemAuthentication
+import Transport
+
+/// The process that talks to strangers. Each line gives something up.
+func runGate(
+    client: Int32, channel: Int32, monitor: pid_t, usesImplicitTLS: Bool, _ household: Household
+) -> Never {
+    ProcessTitle.set("gate")
+    let rules = gateRules(usesImplicitTLS: usesImplicitTLS, household)
+    dieWith(monitor)
+    must(fchdir(household.emptyDirectory.descriptor), "fchdir")
+    must(chroot("."), "chroot")                 // the file system
+    must(chdir("/"), "chdir")
+    keepOnly([client, channel])                 // every other descriptor: the client is 0 now, the monitor 1
+    ignoreEndingSignals()                       // the monitor hears them
+    limitGate(memory: household.gateMemory)     // new descriptors, processes, files, cores, memory, time
+    becomeForGood(household.gateAccount)        // root
+    dieWith(monitor)                            // which the change of ids has undone
+    // A filter of system calls belongs here: this is all that the gate needs of the kernel from now on.
+    serve(client: 0, channel: 1, rules)         // and only now, a byte from the network
+}
+
+private func gateRules(usesImplicitTLS: Bool, _ household: Household) -> GateRules {
+    var rules = GateRules(
+        tls: household.tls, plaintextLogin: household.settings.allowPlaintextLogin ? .always : .never)
+    rules.usesImplicitTLS = usesImplicitTLS
+    rules.timeLimit = household.policy.timeLimit
+    return rules
+}
+
+/// A gate without its monitor has nobody to ask, and nothing to do.
+private func dieWith(_ monitor: pid_t) {
+    must(clinux_signal_at_parents_end(SIGKILL), "PR_SET_PDEATHSIG")
+    // It may have died before that.
+    if getppid() != monitor { _exit(0) }
+}
+
+private func ignoreEndingSignals() {
+    signal(SIGTERM, SIG_IGN)
+    signal(SIGINT, SIG_IGN)
+}
+
+private func limitGate(memory: UInt) {
+    limit(RLIMIT_NOFILE, to: 2)                 // poll(2) fails beyond
+    limit(__RLIMIT_NPROC, to: 0)
+    limit(RLIMIT_FSIZE, to: 0)
+    limit(RLIMIT_CORE, to: 0)
+    limit(RLIMIT_AS, to: memory)
+    limit(RLIMIT_CPU, soft: 30, hard: .max)     // seconds, until login
+}
+
+private func serve(client: Int32, channel descriptor: Int32, _ rules: GateRules) -> Never {
+    let connection = Connection(descriptor: client, shutdown: descriptor)
+    let channel = MonitorChannel(descriptor: descriptor)
+    let end = Gate(connection: connection, rules: rules, monitor: channel).run()
+    channel.tell(end)
+    guard case .loggedIn = end else {
+        connection.finish()
+        _exit(0)
+    }
+    // Without TLS the session has the client's socket, and goes on alone.
+    if connection.tlsInformation != nil {
+        // A relay may live for weeks.
+        limit(RLIMIT_CPU, soft: .max, hard: .max)
+        Relay(client: connection, session: Descriptor(owning: descriptor)).run()
+    }
+    _exit(0)
+}
+
+/// A gate's end of the channel to its monitor.
+final class MonitorChannel: GateMonitor {
+    private let descriptor: Int32
+
+    init(descriptor: Int32) { self.descriptor = descriptor }
+
+    func secured(_ information: TLSInformation) throws(ConnectionEnd) {
+        var body = WireWriter()
+        body.string(information.version.utf8.prefix(32))
+        body.string(information.cipher.utf8.prefix(64))
+        body.byte(information.usesALPN ? 1 : 0)
+        body.string((information.serverName ?? "").utf8.prefix(255))
+        try send(.secured, body.bytes)
+    }
+
+    func attempt(_ credentials: Credentials?) throws(ConnectionEnd) -> Answer {
+        var body = WireWriter()
+        if let credentials {
+            body.string(Array(credentials.user.utf8))
+            credentials.password.withBytes { body.string($0) }
+        }
+        try send(.credentials, body.bytes)
+        var answer = [UInt8](repeating: 0, count: Answer.wireLength)
+        try receive(&answer)
+        guard let answer = Answer(wire: answer) else { throw .failed("the monitor does not make sense") }
+        return answer
+    }
+
+    func tell(_ end: GateEnd) {
+        if case .loggedIn(let readAhead) = end {
+            try? send(.handover, readAhead)
+        } else {
+            try? send(.ended, [end.code])
+        }
+    }
+
+    private func send(_ message: GateMessage, _ body: [UInt8]) throws(ConnectionEnd) {
+        var frame = message.frame(body)
+        defer { frame.wipe() }
+        var sent = 0
+        while sent < frame.count {
+            let count = frame.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress! + sent, $0.count - sent, Int32(MSG_NOSIGNAL)) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw .shutdown }
+            sent += count
+        }
+    }
+
+    private func receive(_ bytes: inout [UInt8]) throws(ConnectionEnd) {
+        var filled = 0
+        while filled < bytes.count {
+            let count = bytes.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress! + filled, $0.count - filled, 0) }
+            if count < 0, errno == EINTR { continue }
+            // The monitor ends when the daemon does.
+            guard count > 0 else { throw .shutdown }
+            filled += count
+        }
+    }
+}
+
+extension GateEnd {
+    /// For the monitor's log.
+    var code: UInt8 {
+        switch self {
+        case .loggedIn, .loggedOut: 0
+        case .tooManyFailures: 1
+        case .tooManyCommands: 2
+        case .connection(.closed): 3
+        case .connection(.timedOut): 4
+        case .connection(.shutdown): 5
+        case .connection(.failed): 6
+        }
+    }
+
+    init?(code: UInt8) {
+        switch code {
+        case 0: self = .loggedOut
+        case 1: self = .tooManyFailures
+        case 2: self = .tooManyCommands
+        case 3: self = .connection(.closed)
+        case 4: self = .connection(.timedOut)
+        case 5: self = .connection(.shutdown)
+        case 6: self = .connection(.failed("network or TLS"))
+        default: return nil
+        }
+    }
+}

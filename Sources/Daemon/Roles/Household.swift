@@ -1,0 +1,59 @@
+import Authentication
+import Glibc
+import Logging
+import MailStore
+import SystemAuthentication
+import SystemPackage
+import Transport
+
+/// What every role of a forking daemon inherits. It is made before the first fork, so that children share its pages.
+struct Household {
+    let settings: Settings
+    let logger: Logger
+    let store: any MailStoreProvider
+    /// Replaced when SIGHUP asks for it.
+    var tls: TLSContext?
+    let listeners: [Listener]
+    let signals: Signals
+    /// The account that talks to strangers.
+    let gateAccount: Account
+    let emptyDirectory: EmptyDirectory
+    /// Virtual memory that a gate may have, in bytes: what the daemon has, and room for one connection.
+    let gateMemory: UInt
+    let policy: LoginPolicy
+    /// What a process that logs keeps open beside the standard streams.
+    let logDescriptors: [Int32]
+
+    init(_ preparation: Preparation, gateAccount: Account) throws(StartErrors) {
+        settings = preparation.settings
+        logger = preparation.logger
+        store = preparation.store
+        tls = preparation.tls
+        listeners = preparation.listeners
+        policy = preparation.policy
+        logDescriptors = preparation.logDescriptor.map { [$0] } ?? []
+        self.gateAccount = gateAccount
+        do throws(StartError) {
+            emptyDirectory = try EmptyDirectory.make()
+        } catch {
+            throw StartErrors(errors: [error])
+        }
+        do throws(Errno) {
+            signals = try Signals.block()
+        } catch {
+            throw StartErrors(errors: [.system("cannot wait for signals: \(error)")])
+        }
+        gateMemory = Self.addressSpace() &+ 128 << 20
+    }
+
+    /// Of this process, in bytes (proc(5), /proc/self/statm).
+    private static func addressSpace() -> UInt {
+        let descriptor = open("/proc/self/statm", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return 1 << 30 }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: 128)
+        let count = max(0, read(descriptor, &bytes, bytes.count))
+        let pages = UInt(String(decoding: bytes[..<count].prefix { $0 != 0x20 }, as: UTF8.self))
+        return pages.map { $0 * UInt(sysconf(Int32(_SC_PAGESIZE))) } ?? 1 << 30
+    }
+}

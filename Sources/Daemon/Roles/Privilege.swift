@@ -1,0 +1,96 @@
+import CLinux
+import Glibc
+import SystemAuthentication
+import SystemPackage
+
+/// Ends a process that cannot be what it should be: half a drop of privilege is worse than none.
+func die(_ doing: String, _ error: Errno? = nil) -> Never {
+    var bytes = Array("imapd[\(getpid())]: cannot go on: \(doing)\(error.map { ": \($0)" } ?? "")\n".utf8)
+    _ = bytes.withUnsafeMutableBytes { write(2, $0.baseAddress, $0.count) }
+    _exit(ExitStatus.system.rawValue)
+}
+
+/// For system calls whose failure leaves a process with more than it may have.
+func must(_ status: Int32, _ doing: String) {
+    guard status == 0 else { die(doing, Errno(rawValue: errno)) }
+}
+
+/// Becomes `account` for good.
+///
+/// Its groups were looked up earlier: after chroot there is no /etc/group.
+func becomeForGood(_ account: Account) {
+    if account.uid == 0 { die("the account \(account.name) is root") }
+    must(setgroups(account.groups.count, account.groups), "setgroups")
+    must(clinux_setresgid(account.gid, account.gid, account.gid), "setresgid")
+    must(clinux_setresuid(account.uid, account.uid, account.uid), "setresuid")
+    if setuid(0) == 0 || setgid(0) == 0 && account.gid != 0 { die("root is still within reach") }
+    // No set-uid program gives anything back, no core holds mail or passwords, and nobody else's process may look inside.
+    must(clinux_no_new_privileges(), "no_new_privs")
+    must(clinux_not_dumpable(), "not dumpable")
+}
+
+/// Moves `descriptors` to 0, 1, …, in their order, and closes every other one.
+func keepOnly(_ descriptors: [Int32]) {
+    // First out of the way of each other.
+    let moved = descriptors.map { descriptor in
+        let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, Int32(descriptors.count))
+        if copy < 0 { die("F_DUPFD", Errno(rawValue: errno)) }
+        return copy
+    }
+    for (number, descriptor) in moved.enumerated() where dup2(descriptor, Int32(number)) < 0 {
+        die("dup2", Errno(rawValue: errno))
+    }
+    must(clinux_close_range(UInt32(descriptors.count), .max), "close_range")
+}
+
+/// Closes every descriptor but these and the standard streams.
+func closeAll(but descriptors: [Int32]) {
+    var first: UInt32 = 3
+    for kept in Set(descriptors).sorted() where kept >= 3 {
+        if UInt32(kept) > first { must(clinux_close_range(first, UInt32(kept) - 1), "close_range") }
+        first = UInt32(kept) + 1
+    }
+    must(clinux_close_range(first, .max), "close_range")
+}
+
+/// Sets a limit, soft and hard; where the hard one is lower already, that.
+func limit(_ resource: __rlimit_resource, to value: UInt) {
+    limit(resource, soft: value, hard: value)
+}
+
+func limit(_ resource: __rlimit_resource, soft: UInt, hard: UInt) {
+    var present = rlimit()
+    must(getrlimit(__rlimit_resource_t(resource.rawValue), &present), "getrlimit")
+    let highest = min(hard, present.rlim_max)
+    var limit = rlimit(rlim_cur: min(soft, highest), rlim_max: highest)
+    must(setrlimit(__rlimit_resource_t(resource.rawValue), &limit), "setrlimit")
+}
+
+/// Signal handlers that a parent set, the Swift runtime's for crashes among them, go back to the default.
+func resetSignals() {
+    for signal in [SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGQUIT, SIGSYS] {
+        Glibc.signal(signal, SIG_DFL)
+    }
+    // A peer that is gone shows in what send(2) returns.
+    Glibc.signal(SIGPIPE, SIG_IGN)
+}
+
+/// A directory where nothing is and nothing can come to be: it is removed while we hold it.
+struct EmptyDirectory {
+    /// For fchdir(2); open as long as the daemon runs.
+    let descriptor: Int32
+
+    static func make() throws(StartError) -> EmptyDirectory {
+        for parent in ["/run", "/tmp"] {
+            var template = Array("\(parent)/imapd-XXXXXX".utf8CString)
+            // Made with mode 0700, root's.
+            guard template.withUnsafeMutableBufferPointer({ mkdtemp($0.baseAddress!) }) != nil else { continue }
+            let descriptor = open(template, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            let error = Errno(rawValue: errno)
+            rmdir(template)
+            guard descriptor >= 0 else { throw .system("cannot open a new directory in \(parent): \(error)") }
+            return EmptyDirectory(descriptor: descriptor)
+        }
+        throw .system("cannot make a directory in /run or /tmp: \(Errno(rawValue: errno))")
+    }
+}

@@ -1,0 +1,101 @@
+import Gate
+import Glibc
+import IMAPSession
+import Logging
+import MailStore
+import SystemAuthentication
+import Transport
+
+/// Whom a monitor has let in.
+struct Login {
+    let account: Account
+    /// The client's socket; `nil` if it is the gate that speaks TLS with the client.
+    let client: Int32?
+    let channel: Connection
+    let gate: pid_t
+    /// Readable when the daemon is to end.
+    let shutdown: Int32
+}
+
+/// What was root's monitor is the user's session from here on. Each line gives something up.
+func runSession(_ login: Login, _ household: Household, _ monitorLogger: Logger) -> Never {
+    ProcessTitle.set("session \(login.account.name)")
+    var logger = monitorLogger
+    logger[metadataKey: "user"] = "\(login.account.name)"
+
+    umask(0o077)
+    limit(RLIMIT_CORE, to: 0)
+    becomeForGood(login.account)                // root
+    enterHome(login.account.home)
+    // Landlock to the Maildir and a filter of system calls belong here: there are no other descriptors to give up than the
+    // client or its gate, the log, and the signals.
+    let store = openStore(login, household, logger)
+    let readAhead = takeOver(login, logger)
+    serve(login, store, readAhead, logger)
+}
+
+private func enterHome(_ home: String) {
+    // A Maildir may be elsewhere; whether it is, opening the store will tell.
+    if chdir(home) != 0 { must(chdir("/"), "chdir") }
+}
+
+private func openStore(_ login: Login, _ household: Household, _ logger: Logger) -> any MailStore {
+    do throws(StoreError) {
+        return try household.store.openStore(user: login.account.name, home: login.account.home)
+    } catch {
+        logger.error("store cannot be opened", metadata: ["error": "\(error)"])
+        try? GateChannel(connection: login.channel, due: .afterLogin).answer(Answer(.unavailable, isLast: true))
+        // The gate tells the client, and that it has; then it is over.
+        endWithGate(login, logger)
+    }
+}
+
+/// Tells the gate that the client is in, and takes what it had read beyond that.
+private func takeOver(_ login: Login, _ logger: Logger) -> [UInt8] {
+    var channel = GateChannel(connection: login.channel, due: .afterLogin)
+    do throws(GateChannel.Failure) {
+        try channel.answer(Answer(.accepted, isLast: true))
+        let (_, readAhead) = try channel.next(before: Deadline(after: .seconds(60)))
+        logger.info("login")
+        return readAhead
+    } catch {
+        logger.notice("gate did not hand over", metadata: ["reason": "\(error)"])
+        endWithGate(login, logger)
+    }
+}
+
+private func serve(_ login: Login, _ store: any MailStore, _ readAhead: [UInt8], _ logger: Logger) -> Never {
+    let connection: Connection
+    if let client = login.client {
+        // Nobody else may read from it now.
+        guard case .exited = ProcessEnd(waitingFor: login.gate, atMost: .seconds(5)) else {
+            logger.critical("gate does not end")
+            _exit(1)
+        }
+        close(login.channel.descriptor)
+        connection = Connection(descriptor: client, shutdown: login.shutdown)
+    } else {
+        connection = login.channel
+    }
+    Session(connection: connection, store: store, user: login.account.name, readAhead: readAhead, logger: logger).run()
+    connection.finish()
+    logger.info(
+        "session end",
+        metadata: ["received": "\(connection.received)", "sent": "\(connection.sent)"])
+    if login.client == nil { endWithGate(login, logger) }
+    _exit(0)
+}
+
+/// Lets the gate send what is left to send. One that will not end is killed by the listener, who sees our failure.
+private func endWithGate(_ login: Login, _ logger: Logger) -> Never {
+    shutdown(login.channel.descriptor, Int32(SHUT_WR))
+    switch ProcessEnd(waitingFor: login.gate, atMost: .seconds(30)) {
+    case .exited: _exit(0)
+    case .killed(let signal):
+        logger.critical("gate crashed", metadata: ["process": "\(login.gate)", "signal": "\(ProcessEnd.name(of: signal))"])
+        _exit(0)
+    case nil:
+        logger.critical("gate does not end", metadata: ["process": "\(login.gate)"])
+        _exit(1)
+    }
+}

@@ -1,0 +1,42 @@
+import Logging
+
+/// Everything that an administrator may choose. The names, defaults and meanings are in `Setting.all`.
+public struct Settings: Sendable {
+    public enum Storage: String, Sendable, CaseIterable { case memory, maildir }
+    public enum LogTarget: String, Sendable, CaseIterable { case stderr, syslog }
+    public enum Information: Sendable { case help, version }
+
+    public var port: UInt16?
+    /// Empty: every address of this machine with `fork`, else the loopback ones.
+    public var hosts: [String] = []
+    /// `nil`: maildir with `fork`, else memory.
+    public var storage: Storage?
+    public var maildirPath = "~/Maildir"
+    public var tls = false
+    public var certificate: String?
+    public var key: String?
+    public var fork = false
+    public var user: User?
+    public var allowPlaintextLogin = false
+    public var pamService = "imapd"
+    public var pamConfdir: String?
+    public var gateUser: String?
+    public var firstValidUID: UInt32 = 1000
+    public var maxConnections = 10_000
+    public var failureDelay: Duration = .seconds(1)
+    public var loginTimeout: Duration = .seconds(180)
+    public var log: LogTarget = .stderr
+    public var logLevel: Logger.Level = .info
+    /// Asked for instead of a server.
+    public var information: Information?
+
+    public struct User: Sendable {
+        public var name: String
+        public var password: String
+    }
+
+    public init() {}
+
+    static let defaultCertificate = "/etc/imapd/cert.pem"
+    static let defaultKey = "/etc/imapd/key.pem"
+}

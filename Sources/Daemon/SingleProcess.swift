@@ -1,0 +1,44 @@
+import Authentication
+import Glibc
+import IMAPServer
+import SystemPackage
+import Transport
+
+/// The mode without root: a thread for each connection, every session with the daemon's own rights.
+func runSingleProcess(_ preparation: Preparation) throws(StartErrors) {
+    let settings = preparation.settings
+    let logger = preparation.logger
+    let server: Server
+    let signals: Signals
+    do throws(Errno) {
+        signals = try Signals.block()
+        server = try Server(
+            listeners: preparation.listeners, store: preparation.store, authenticator: authenticator(settings),
+            rules: preparation.rules, policy: preparation.policy, connectionLimit: settings.maxConnections, logger: logger)
+    } catch {
+        throw StartErrors(errors: [.system("cannot start: \(error)")])
+    }
+    resetSignals()
+    announce(preparation)
+    server.run(until: signals.end)
+    logger.notice("stopped")
+}
+
+/// Tells where imapd listens, in lines that a program can wait for.
+func announce(_ preparation: Preparation) {
+    for warning in preparation.tls?.warnings ?? [] { preparation.logger.warning("\(warning)") }
+    for listener in preparation.listeners {
+        let kind = listener.usesImplicitTLS ? "tls" : preparation.tls != nil ? "starttls" : "none"
+        preparation.logger.notice("listening", metadata: ["address": "\(listener.address)", "tls": "\(kind)"])
+    }
+}
+
+private func authenticator(_ settings: Settings) -> StaticPassword {
+    if let user = settings.user { return StaticPassword(user: user.name, password: user.password) }
+    let letters = Array("abcdefghijkmnpqrstuvwxyz23456789")
+    let password = String((0..<12).map { _ in letters.randomElement()! })
+    // To the terminal, never to the log.
+    var line = Array("Log in with any user name and the password \(password)\n".utf8)
+    _ = line.withUnsafeMutableBytes { write(1, $0.baseAddress, $0.count) }
+    return StaticPassword(user: nil, password: password)
+}

@@ -1,0 +1,94 @@
+import Authentication
+import IMAPGrammar
+import Transport
+
+extension Gate {
+    /// LOGIN (RFC 9051 §6.2.3).
+    func logIn(_ tag: Tag, user: [UInt8], password: [UInt8]) throws(ConnectionEnd) -> Step {
+        var password = password
+        let secret = Secret(password)
+        password.wipe()
+        guard mayLogIn else { return refusePlaintext(tag) }
+        return try attempt(tag, Credentials(user: user, password: secret))
+    }
+
+    /// AUTHENTICATE (RFC 9051 §6.2.2, RFC 4959).
+    func authenticate(_ tag: Tag, mechanism name: [UInt8], initialResponse: [UInt8]?) throws(ConnectionEnd) -> Step {
+        guard mayLogIn else { return refusePlaintext(tag) }
+        guard var mechanism = SASL.mechanism(named: name) else {
+            out.tagged(tag, .no, nil, "There is no such mechanism here")
+            return .goOn
+        }
+        var response: [UInt8]?
+        if let initialResponse {
+            guard type(of: mechanism).isClientFirst else {
+                out.tagged(tag, .bad, nil, "This mechanism has no initial response")
+                return .goOn
+            }
+            guard let decoded = Base64.decode(initialResponse) else {
+                out.tagged(tag, .bad, nil, "The initial response is not base64")
+                return .goOn
+            }
+            response = decoded
+        }
+        while true {
+            switch mechanism.respond(response) {
+            case .challenge(let challenge):
+                out.continuation(base64: Base64.encode(challenge))
+                guard let next = try nextResponse(tag) else { return .goOn }
+                response = next
+            case .credentials(let credentials): return try attempt(tag, credentials)
+            case .refused: return try attempt(tag, nil)
+            case .malformed:
+                out.tagged(tag, .bad, nil, "The response is not what the mechanism asks for")
+                return .goOn
+            }
+        }
+    }
+
+    /// The client's response, decoded; `nil` if there is none, and `tag` has been answered.
+    private func nextResponse(_ tag: Tag) throws(ConnectionEnd) -> [UInt8]? {
+        while true {
+            switch reader.nextLine() {
+            case .incomplete:
+                try flush()
+                try fill()
+            case .tooLong:
+                out.tagged(tag, .bad, nil, "The response is too long")
+                return nil
+            case .line(var line):
+                defer { line.wipe() }
+                if line == [UInt8(ascii: "*")] {
+                    out.tagged(tag, .bad, nil, "Authentication cancelled")
+                    return nil
+                }
+                if let decoded = Base64.decode(line) { return decoded }
+                out.tagged(tag, .bad, nil, "The response is not base64")
+                return nil
+            }
+        }
+    }
+
+    private func refusePlaintext(_ tag: Tag) -> Step {
+        out.tagged(tag, .no, .privacyRequired, rules.tls == nil ? "Passwords are not accepted here" : "Begin TLS first")
+        return .goOn
+    }
+
+    /// Asks the monitor, and tells the client what it said (RFC 5530).
+    private func attempt(_ tag: Tag, _ credentials: Credentials?) throws(ConnectionEnd) -> Step {
+        try flush()
+        let answer = try monitor.attempt(credentials)
+        switch answer.outcome {
+        case .accepted:
+            out.tagged(tag, .ok, .capability(Capability.afterLogin), "Logged in")
+            return .end(.loggedIn(readAhead: reader.takeRemainder()))
+        case .rejected: out.tagged(tag, .no, .authenticationFailed, "Wrong user or password")
+        case .expired: out.tagged(tag, .no, .expired, "The password or the account has expired")
+        case .disabled: out.tagged(tag, .no, .contactAdmin, "The account may not log in; ask the administrator")
+        case .unavailable: out.tagged(tag, .no, .unavailable, "Cannot log anybody in at the moment")
+        }
+        guard answer.isLast else { return .goOn }
+        out.bye(nil, "No further attempts")
+        return .end(.tooManyFailures)
+    }
+}

@@ -1,0 +1,21 @@
+import Transport
+
+/// What a gate offers and asks for.
+public struct GateRules: Sendable {
+    /// For STARTTLS, or for TLS from the first byte; `nil`: no TLS.
+    public var tls: TLSContext?
+    /// Whether TLS begins with the first byte (RFC 8314 §3).
+    public var usesImplicitTLS = false
+    /// Whether passwords may come in clear text.
+    public enum PlaintextLogin: Sendable { case never, fromLoopback, always }
+    public var plaintextLogin: PlaintextLogin
+    /// From the first byte to the login.
+    public var timeLimit: Duration = .seconds(180)
+    /// Commands that a client may send before it has logged in. Real ones need fewer than ten.
+    public var commandLimit = 100
+
+    public init(tls: TLSContext? = nil, plaintextLogin: PlaintextLogin = .never) {
+        self.tls = tls
+        self.plaintextLogin = plaintextLogin
+    }
+}
