@@ -1,0 +1,168 @@
+import IMAPGrammar
+import IMAPTypes
+import MailMessage
+import MailStore
+import Transport
+
+/// Why message data could not be told.
+enum ContentFailure: Error {
+    case store(StoreError)
+    case connection(ConnectionEnd)
+}
+
+/// Runs a call into the store.
+private func reading<Result>(_ body: () throws(StoreError) -> Result) throws(ContentFailure) -> Result {
+    do { return try body() } catch { throw .store(error) }
+}
+
+/// One message at a time, read through a window: what fits the window is read once, whatever is asked of it.
+final class ContentReader {
+    /// Messages up to that size are whole in memory; larger ones pass through.
+    static let windowSize = 128 * 1024
+    /// Enough for nearly every header.
+    private static let headerRead = 8 * 1024
+
+    private let window = UnsafeMutableRawBufferPointer.allocate(byteCount: windowSize, alignment: 64)
+    private var content: (any MessageContent)?
+    /// What of the message the window holds.
+    private var loaded = 0..<0
+    private var parser = MessageParser()
+    private var scope: MessageParser.Scope?
+    private var header: [UInt8] = []
+    private var decoded: [UInt8] = []
+    private let converted = UnsafeMutableRawBufferPointer.allocate(byteCount: WireConverter.longest(decodedPiece), alignment: 64)
+    private static let decodedPiece = 32 * 1024
+
+    /// Bytes as stored.
+    private(set) var size = 0
+
+    init() {}
+
+    deinit {
+        window.deallocate()
+        converted.deallocate()
+    }
+
+    /// Goes on to another message, the structure of which is not known yet.
+    func open(_ content: any MessageContent) {
+        self.content = content
+        size = Int(clamping: content.size)
+        loaded = 0..<0
+        scope = nil
+    }
+
+    func close() { content = nil }
+
+    /// The message's structure, or at least that of its header.
+    func structure(_ wanted: MessageParser.Scope) throws(ContentFailure) -> MessageStructure {
+        if scope == .whole || scope == wanted { return parser.structure }
+        scope = nil
+        parser.begin(wanted)
+        var offset = 0
+        while !parser.isComplete {
+            let piece = try bytes(at: offset, atMost: wanted == .header ? Self.headerRead : Self.windowSize)
+            if piece.isEmpty { break }
+            parser.feed(piece)
+            offset += piece.count
+        }
+        parser.finish()
+        scope = wanted
+        return parser.structure
+    }
+
+    /// All of the message. `wireSize` is believed of a message that does not fit the window.
+    func whole(wireSize: UInt64) throws(ContentFailure) -> Extent {
+        if scope == .whole { return parser.structure.whole }
+        if size > Self.windowSize {
+            return Extent(offset: 0, length: size, wireSize: Int(clamping: wireSize))
+        }
+        var end = loaded.lowerBound == 0 ? loaded.upperBound : 0
+        while case let piece = try bytes(at: end), !piece.isEmpty { end += piece.count }
+        return Extent(counting: UnsafeRawBufferPointer(rebasing: window[..<end]))
+    }
+
+    /// One or more bytes from `offset` on, and all that were read already; none only at the end of the message.
+    /// Valid until the next call.
+    func bytes(at offset: Int, atMost count: Int = windowSize) throws(ContentFailure) -> UnsafeRawBufferPointer {
+        if !loaded.contains(offset) {
+            guard let content else { return UnsafeRawBufferPointer(start: nil, count: 0) }
+            let room: UnsafeMutableRawBufferPointer
+            if offset == loaded.upperBound, loaded.lowerBound == 0, offset < window.count {
+                // More of a message that may fit: what was read stays.
+                room = UnsafeMutableRawBufferPointer(rebasing: window[offset...].prefix(max(count, Self.headerRead)))
+            } else {
+                loaded = offset..<offset
+                room = UnsafeMutableRawBufferPointer(rebasing: window.prefix(max(count, Self.headerRead)))
+            }
+            let read = try reading { () throws(StoreError) in try content.read(at: UInt64(offset), into: room) }
+            loaded = loaded.lowerBound..<loaded.upperBound + read
+        }
+        return UnsafeRawBufferPointer(rebasing: window[(offset - loaded.lowerBound)..<loaded.count])
+    }
+
+    /// Passes the bytes of `extent` as stored to `body`, piece by piece, until it returns false.
+    func forEach(in extent: Extent, _ body: (UnsafeRawBufferPointer) throws(ContentFailure) -> Bool) throws(ContentFailure) {
+        var offset = extent.offset
+        while offset < extent.end {
+            let piece = try bytes(at: offset).prefix(extent.end - offset)
+            // Shorter than it was: somebody wrote into the file.
+            if piece.isEmpty { throw .store(.corrupt("a message became shorter while it was read")) }
+            offset += piece.count
+            guard try body(UnsafeRawBufferPointer(rebasing: piece)) else { return }
+        }
+    }
+
+    /// Passes the content of `extent` without its transfer encoding to `body`, piece by piece, until it returns false.
+    ///
+    /// `asWire`: line ends become CRLF (but not those that are encoded).
+    func forEachDecoded(
+        in extent: Extent, _ encoding: TransferEncoding, asWire: Bool,
+        _ body: (UnsafeRawBufferPointer) throws(ContentFailure) -> Bool
+    ) throws(ContentFailure) {
+        var decoder = TransferDecoder(encoding)
+        var converter = WireConverter()
+        // Base64 does not look at line ends.
+        let converts = asWire && encoding != .base64
+        try forEach(in: extent) { (piece) throws(ContentFailure) in
+            if encoding == .identity, !converts { return try body(piece) }
+            var rest = piece[...]
+            while !rest.isEmpty {
+                let part = UnsafeRawBufferPointer(rebasing: rest.prefix(Self.decodedPiece))
+                rest = rest.dropFirst(part.count)
+                decoded.removeAll(keepingCapacity: true)
+                if converts {
+                    let count = converter.convert(part, to: converted.baseAddress!)
+                    decoder.decode(UnsafeRawBufferPointer(rebasing: converted[..<count]), into: &decoded)
+                } else {
+                    decoder.decode(part, into: &decoded)
+                }
+                guard try pass(body) else { return false }
+            }
+            return true
+        }
+        decoded.removeAll(keepingCapacity: true)
+        decoder.finish(into: &decoded)
+        _ = try pass(body)
+    }
+
+    private func pass(_ body: (UnsafeRawBufferPointer) throws(ContentFailure) -> Bool) throws(ContentFailure) -> Bool {
+        if decoded.isEmpty { return true }
+        // Moved out, so that nothing changes it meanwhile.
+        var bytes: [UInt8] = []
+        swap(&bytes, &decoded)
+        defer { swap(&bytes, &decoded) }
+        return try bytes.withUnsafeBufferPointer { (bytes) throws(ContentFailure) in try body(UnsafeRawBufferPointer(bytes)) }
+    }
+
+    /// The bytes of a header as stored, contiguous; of one beyond `Limits.headerRetained`, the start.
+    func withHeader<Result>(_ extent: Extent, _ body: (UnsafeRawBufferPointer) -> Result) throws(ContentFailure) -> Result {
+        let piece = try extent.length == 0 ? UnsafeRawBufferPointer(start: nil, count: 0) : bytes(at: extent.offset)
+        if piece.count >= extent.length { return body(UnsafeRawBufferPointer(rebasing: piece.prefix(extent.length))) }
+        header.removeAll(keepingCapacity: true)
+        try forEach(in: extent) { (piece) throws(ContentFailure) in
+            header.append(contentsOf: piece.prefix(Limits.headerRetained - header.count))
+            return header.count < Limits.headerRetained
+        }
+        return header.withUnsafeBytes { body($0) }
+    }
+}

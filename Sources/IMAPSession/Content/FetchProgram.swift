@@ -1,0 +1,54 @@
+import IMAPGrammar
+import MailMessage
+
+/// What a FETCH asks of every message, found out once.
+struct FetchProgram {
+    /// In the client's order, each once.
+    let attributes: [FetchAttribute]
+    /// Whether a message's content is needed at all, and how much of its structure.
+    let needsContent: Bool
+    let scope: MessageParser.Scope?
+    let needsDetails: Bool
+    /// Whether it makes messages \Seen (RFC 9051 §6.4.5): BODY[…], BINARY[…], RFC822, RFC822.TEXT.
+    let setsSeen: Bool
+
+    init(_ requested: [FetchAttribute]) {
+        var attributes: [FetchAttribute] = []
+        for attribute in requested where !attributes.contains(attribute) { attributes.append(attribute) }
+        self.attributes = attributes
+        needsContent = attributes.contains { $0.scope != .none }
+        scope = attributes.contains { $0.scope == .structure } ? .whole : attributes.contains { $0.scope == .header } ? .header : nil
+        needsDetails = attributes.contains { $0 == .internalDate || $0 == .rfc822Size || $0.scope == .bytes }
+        setsSeen = attributes.contains(where: \.setsSeen)
+    }
+}
+
+extension FetchAttribute {
+    fileprivate enum Scope { case none, bytes, header, structure }
+
+    fileprivate var scope: Scope {
+        switch self {
+        case .flags, .internalDate, .uid, .modSeq, .rfc822Size: .none
+        case .envelope, .rfc822Header: .header
+        case .body, .bodyStructure, .rfc822Text: .structure
+        case .rfc822: .bytes
+        case .bodySection(let section, _, _):
+            if !section.part.isEmpty { .structure } else {
+                switch section.text {
+                case nil: .bytes
+                case .header, .headerFields, .headerFieldsNot: .header
+                case .text, .mime: .structure
+                }
+            }
+        case .binary(let part, _, _), .binarySize(let part): part.isEmpty ? .bytes : .structure
+        }
+    }
+
+    fileprivate var setsSeen: Bool {
+        switch self {
+        case .bodySection(_, _, let peek), .binary(_, _, let peek): !peek
+        case .rfc822, .rfc822Text: true
+        default: false
+        }
+    }
+}

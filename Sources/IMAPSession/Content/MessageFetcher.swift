@@ -1,0 +1,304 @@
+import IMAPGrammar
+import IMAPTypes
+import MailMessage
+import MailStore
+import Transport
+
+/// Where responses go: a buffer, and the client behind it.
+protocol ResponseSink: AnyObject {
+    var out: Serializer { get set }
+    /// Sends what is in `out`.
+    func flush() throws(ConnectionEnd)
+}
+
+/// Tells FETCH data (RFC 9051 §7.5.2) of one message after the other.
+///
+/// A message's file is opened at most once and read in order; bodies pass through in constant memory. The size of a literal
+/// is known before its first byte is sent, and if the bytes then turn out to be others, the connection ends: a client must
+/// never take one message's end for the next response.
+final class MessageFetcher {
+    enum Outcome {
+        case sent
+        /// Its content is gone; nothing was said of it.
+        case gone
+        /// BINARY of a part with an encoding that we do not know (RFC 9051 §6.4.5.3); nothing was said of the message.
+        case unknownEncoding
+    }
+
+    private let program: FetchProgram
+    private let mailbox: any OpenMailbox
+    private let sink: any ResponseSink
+    let reader = ContentReader()
+    private var writer = EnvelopeWriter()
+    private var selected: [UInt8] = []
+    /// Bytes in the buffer that are worth a system call.
+    private static let large = 64 * 1024
+
+    init(_ program: FetchProgram, mailbox: any OpenMailbox, sink: any ResponseSink) {
+        self.program = program
+        self.mailbox = mailbox
+        self.sink = sink
+    }
+
+    /// One FETCH response, or none.
+    ///
+    /// `extra`: what is told even if it was not asked for, like FLAGS when \Seen was just set, or UID.
+    func fetch(
+        _ uid: UID, number: SequenceNumber, isRecent: Bool, adding extra: [FetchAttribute] = []
+    ) throws(ContentFailure) -> Outcome {
+        guard let metadata = mailbox.metadata(uid) else { return .gone }
+        var message = Message(uid: uid, metadata: metadata, isRecent: isRecent)
+        do throws(ContentFailure) {
+            if program.needsDetails {
+                do { message.details = try mailbox.details(uid) } catch { throw ContentFailure.store(error) }
+            }
+            if program.needsContent {
+                do { reader.open(try mailbox.content(uid)) } catch { throw ContentFailure.store(error) }
+                if let scope = program.scope { message.structure = try reader.structure(scope) }
+            }
+        } catch {
+            if case .store(.messageGone) = error { return .gone }
+            throw error
+        }
+        defer { reader.close() }
+        for attribute in program.attributes where !isDecodable(attribute, message.structure) { return .unknownEncoding }
+
+        // From here on nothing can be taken back.
+        do throws(ContentFailure) {
+            sink.out.fetch(number)
+            var isFirst = true
+            for attribute in program.attributes {
+                if !isFirst { sink.out.space() }
+                isFirst = false
+                try write(attribute, of: message)
+            }
+            for attribute in extra where !program.attributes.contains(attribute) {
+                if !isFirst { sink.out.space() }
+                isFirst = false
+                try write(attribute, of: message)
+            }
+            sink.out.fetchEnd()
+            if sink.out.count >= Self.large { try flush() }
+        } catch {
+            guard case .store(let error) = error else { throw error }
+            throw .connection(.failed("a message could not be read to its end: \(error)"))
+        }
+        return .sent
+    }
+
+    private struct Message {
+        var uid: UID
+        var metadata: MessageMetadata
+        var isRecent: Bool
+        var details: MessageDetails?
+        var structure: MessageStructure?
+    }
+
+    private func write(_ attribute: FetchAttribute, of message: Message) throws(ContentFailure) {
+        switch attribute {
+        case .uid: sink.out.fetchUID(message.uid)
+        case .flags:
+            sink.out.fetchFlags(message.metadata.flags, message.metadata.keywords, of: mailbox.keywords, isRecent: message.isRecent)
+        case .modSeq: sink.out.fetchModSeq(message.metadata.modSequence)
+        case .internalDate: sink.out.fetchInternalDate(InternalDate(seconds: message.details?.internalDate ?? 0))
+        case .rfc822Size: sink.out.fetchSize(message.details?.size ?? 0)
+        case .envelope:
+            sink.out.write("ENVELOPE ")
+            if let structure = message.structure { writer.envelope(structure, of: MessageStructure.root, into: &sink.out) }
+        case .body, .bodyStructure:
+            sink.out.write(attribute == .body ? "BODY " : "BODYSTRUCTURE ")
+            if let structure = message.structure {
+                writer.body(structure, MessageStructure.root, isExtended: attribute == .bodyStructure, into: &sink.out)
+            }
+        case .rfc822:
+            sink.out.write("RFC822 ")
+            try literal(try whole(message), nil)
+        case .rfc822Header:
+            sink.out.write("RFC822.HEADER ")
+            try literal(message.structure?.extent([], .header), nil)
+        case .rfc822Text:
+            sink.out.write("RFC822.TEXT ")
+            try literal(message.structure?.extent([], .text), nil)
+        case .bodySection(let section, let partial, _):
+            sink.out.bodySection(section, origin: partial?.offset)
+            sink.out.space()
+            try body(section, partial, of: message)
+        case .binary(let part, let partial, _):
+            sink.out.binary(part: part, origin: partial?.offset)
+            sink.out.space()
+            try binary(part, partial, of: message)
+        case .binarySize(let part):
+            sink.out.binarySize(part: part)
+            sink.out.space()
+            sink.out.number(try binarySize(part, of: message).size)
+        }
+    }
+
+    private func whole(_ message: Message) throws(ContentFailure) -> Extent {
+        if program.scope == .whole, let structure = message.structure { return structure.whole }
+        return try reader.whole(wireSize: message.details?.size ?? 0)
+    }
+
+    private func flush() throws(ContentFailure) {
+        do { try sink.flush() } catch { throw .connection(error) }
+    }
+
+    // MARK: - BODY[…]
+
+    private func body(_ section: Section, _ partial: Partial?, of message: Message) throws(ContentFailure) {
+        switch section.text {
+        case nil where section.part.isEmpty: try literal(try whole(message), partial)
+        case nil: try literal(message.structure?.extent(section.part, nil), partial)
+        case .header: try literal(message.structure?.extent(section.part, .header), partial)
+        case .text: try literal(message.structure?.extent(section.part, .text), partial)
+        case .mime: try literal(message.structure?.extent(section.part, .mime), partial)
+        case .headerFields(let names): try headerFields(names, isNot: false, section.part, partial, of: message)
+        case .headerFieldsNot(let names): try headerFields(names, isNot: true, section.part, partial, of: message)
+        }
+    }
+
+    private func headerFields(
+        _ names: [[UInt8]], isNot: Bool, _ part: [UInt32], _ partial: Partial?, of message: Message
+    ) throws(ContentFailure) {
+        guard let extent = message.structure?.extent(part, .header) else { return sink.out.write("NIL") }
+        selected.removeAll(keepingCapacity: true)
+        try reader.withHeader(extent) { HeaderBlock.select(names, isNot: isNot, from: $0, into: &selected) }
+        let range = Self.range(of: partial, in: selected.count)
+        literalHeader(range.count)
+        selected.withUnsafeBytes { sink.out.write(UnsafeRawBufferPointer(rebasing: $0[range])) }
+    }
+
+    /// What of `size` bytes a partial means; nothing, if it begins beyond the end (RFC 9051 §6.4.5).
+    private static func range(of partial: Partial?, in size: Int) -> Range<Int> {
+        guard let partial else { return 0..<size }
+        let start = min(Int(clamping: partial.offset), size)
+        return start..<start + min(Int(clamping: partial.count), size - start)
+    }
+
+    private func literalHeader(_ size: Int) {
+        sink.out.literalHeader(size: UInt64(size))
+    }
+
+    /// The bytes of an extent as a literal, or NIL.
+    private func literal(_ extent: Extent?, _ partial: Partial?) throws(ContentFailure) {
+        guard let extent else { return sink.out.write("NIL") }
+        let range = Self.range(of: partial, in: extent.wireSize)
+        literalHeader(range.count)
+        try send(extent, range)
+    }
+
+    /// Sends the bytes at `range` of what `extent` is on the wire: exactly so many, or it throws.
+    private func send(_ extent: Extent, _ range: Range<Int>) throws(ContentFailure) {
+        guard !range.isEmpty else { return }
+        var converter = WireConverter()
+        var skip = range.lowerBound, left = range.count
+        var extent = extent
+        if extent.bareLineFeeds == 0 {
+            // As stored is as sent: go there at once.
+            extent.offset += skip
+            extent.length = left
+            skip = 0
+        }
+        let isAsStored = extent.bareLineFeeds == 0
+        try reader.forEach(in: extent) { (piece) throws(ContentFailure) in
+            var rest = piece
+            while !rest.isEmpty, left > 0 {
+                let part = UnsafeRawBufferPointer(rebasing: rest.prefix(Self.large))
+                rest = UnsafeRawBufferPointer(rebasing: rest[part.count...])
+                if isAsStored {
+                    sink.out.write(part)
+                    left -= part.count
+                } else if skip > 0 {
+                    // What comes before the range is only counted, up to the piece in which it begins.
+                    var ahead = converter
+                    let count = ahead.skip(part)
+                    if count <= skip {
+                        skip -= count
+                        converter = ahead
+                        continue
+                    }
+                    left -= write(part, &converter, skipping: skip, atMost: left)
+                    skip = 0
+                } else {
+                    left -= write(part, &converter, skipping: 0, atMost: left)
+                }
+                if sink.out.count >= Self.large { try flush() }
+            }
+            return left > 0
+        }
+        guard left == 0 else { throw .store(.corrupt("a message is shorter than was said")) }
+    }
+
+    /// Writes `part` with CRLF for line ends, but for the first `skip` bytes and what is beyond `limit`.
+    private func write(_ part: UnsafeRawBufferPointer, _ converter: inout WireConverter, skipping skip: Int, atMost limit: Int) -> Int {
+        var written = 0
+        sink.out.write(atMost: WireConverter.longest(part.count)) { buffer in
+            let count = converter.convert(part, to: buffer.baseAddress!)
+            written = min(count - skip, limit)
+            if skip > 0 { buffer.baseAddress!.copyMemory(from: buffer.baseAddress! + skip, byteCount: written) }
+            return written
+        }
+        return written
+    }
+
+    // MARK: - BINARY
+
+    /// Whether `attribute` can be told of a message, as far as encodings go.
+    private func isDecodable(_ attribute: FetchAttribute, _ structure: MessageStructure?) -> Bool {
+        switch attribute {
+        case .binary(let part, _, _), .binarySize(let part):
+            guard !part.isEmpty, let structure, let index = structure.part(part) else { return true }
+            return structure.encoding(of: index) != nil
+        default: return true
+        }
+    }
+
+    /// Decoded bytes of a part, and whether there is a NUL among them; nothing for a part that there is not.
+    private func binarySize(_ part: [UInt32], of message: Message) throws(ContentFailure) -> (size: Int, hasNUL: Bool) {
+        var size = 0, hasNUL = false
+        try forEachDecoded(part, of: message) { piece in
+            size += piece.count
+            hasNUL = hasNUL || piece.contains(0)
+            return true
+        }
+        return (size, hasNUL)
+    }
+
+    private func binary(_ part: [UInt32], _ partial: Partial?, of message: Message) throws(ContentFailure) {
+        guard part.isEmpty || message.structure?.part(part) != nil else { return sink.out.write("NIL") }
+        let (size, hasNUL) = try binarySize(part, of: message)
+        let range = Self.range(of: partial, in: size)
+        if hasNUL { sink.out.literal8Header(size: UInt64(range.count)) } else { literalHeader(range.count) }
+        var skip = range.lowerBound, left = range.count
+        try forEachDecoded(part, of: message) { (piece) throws(ContentFailure) in
+            let rest = piece.dropFirst(skip).prefix(left)
+            skip = max(0, skip - piece.count)
+            left -= rest.count
+            sink.out.write(UnsafeRawBufferPointer(rebasing: rest))
+            if sink.out.count >= Self.large { try flush() }
+            return left > 0
+        }
+        guard left == 0 else { throw .store(.corrupt("a message is shorter than was said")) }
+    }
+
+    private func forEachDecoded(
+        _ part: [UInt32], of message: Message, _ body: (UnsafeRawBufferPointer) throws(ContentFailure) -> Bool
+    ) throws(ContentFailure) {
+        if part.isEmpty {
+            return try reader.forEachDecoded(in: try whole(message), .identity, asWire: true, body)
+        }
+        guard let structure = message.structure, let index = structure.part(part), let extent = structure.extent(part, nil) else { return }
+        try reader.forEachDecoded(in: extent, structure.encoding(of: index) ?? .identity, asWire: true, body)
+    }
+}
+
+extension MessageStructure {
+    /// The transfer encoding of a part's body; `nil` for one that we do not know. A multipart or a message has none of its
+    /// own (RFC 2045 §6.4).
+    func encoding(of part: Index) -> TransferEncoding? {
+        switch parts[part].kind {
+        case .multipart, .message: .identity
+        case .text, .basic: TransferEncoding(value(.contentTransferEncoding, of: part))
+        }
+    }
+}

@@ -1,0 +1,163 @@
+import IMAPGrammar
+import IMAPTypes
+import MailMessage
+import MailStore
+
+/// Answers SEARCH (RFC 9051 §6.4.4). A message's file is read once at most, and only if the flags, numbers and dates leave
+/// the answer open; texts pass through in constant memory.
+final class MessageSearch {
+    private let mailbox: any OpenMailbox
+    private let environment: SearchEnvironment
+    private let program: SearchProgram
+    private var headerSearchers: [TextSearcher]
+    private let texts: TextScan
+    private let reader = ContentReader()
+    private var value: [UInt8] = []
+    private var decoded: [UInt8] = []
+
+    init(_ command: SearchCommand, in mailbox: any OpenMailbox, _ environment: SearchEnvironment) throws(UnknownCharset) {
+        var compiler = try SearchCompiler(charset: command.charset, mailbox: mailbox, environment: environment, folder: CaseFolder())
+        program = compiler.compile(command.key)
+        headerSearchers = compiler.headerSearchers
+        texts = TextScan(compiler.textSearchers, reader)
+        self.mailbox = mailbox
+        self.environment = environment
+    }
+
+    /// Those of `uids` that match, in the same order.
+    ///
+    /// `progress` is called now and then with the number of messages looked at.
+    func matches(among uids: [UID], progress: (Int) throws(ContentFailure) -> Void = { _ in }) throws(ContentFailure) -> [UID] {
+        var result: [UID] = []
+        for (index, uid) in uids.enumerated() {
+            if index & 0xFF == 0xFF { try progress(index) }
+            guard let metadata = mailbox.metadata(uid) else { continue }
+            var message = Message(uid: uid, metadata: metadata)
+            if try evaluate(program, &message) == .yes { result.append(uid) }
+            if message.isOpen { reader.close() }
+        }
+        return result
+    }
+
+    /// A key about what is gone is neither true nor false, so that NOT does not find it.
+    private enum Answer {
+        case yes, no, unknown
+        init(_ value: Bool) { self = value ? .yes : .no }
+    }
+
+    private struct Message {
+        let uid: UID
+        let metadata: MessageMetadata
+        var details: MessageDetails?
+        var header: MessageStructure?
+        var found: [Bool]?
+        var isOpen = false
+    }
+
+    private func evaluate(_ key: SearchProgram, _ message: inout Message) throws(ContentFailure) -> Answer {
+        switch key {
+        case .all: return .yes
+        case .none: return .no
+        case .flags(let flags, let isSet): return Answer(message.metadata.flags.contains(flags) == isSet)
+        case .keyword(let index, let isSet): return Answer(message.metadata.keywords[index] == isSet)
+        case .recent: return Answer(environment.isRecent(message.uid))
+        case .uids(let set): return Answer(set.contains(message.uid))
+        case .modSequence(let value): return Answer(message.metadata.modSequence >= value)
+        case .not(let key):
+            switch try evaluate(key, &message) {
+            case .yes: return .no
+            case .no: return .yes
+            case .unknown: return .unknown
+            }
+        case .and(let keys):
+            var answer = Answer.yes
+            for key in keys {
+                switch try evaluate(key, &message) {
+                case .yes: break
+                case .no: return .no
+                case .unknown: answer = .unknown
+                }
+            }
+            return answer
+        case .or(let a, let b):
+            let first = try evaluate(a, &message)
+            if first == .yes { return .yes }
+            let second = try evaluate(b, &message)
+            return second == .yes ? .yes : first == .unknown ? .unknown : second
+        case .received, .size, .sent, .header, .text:
+            do throws(ContentFailure) {
+                return Answer(try evaluateContent(key, &message))
+            } catch {
+                if case .store(.messageGone) = error { return .unknown }
+                throw error
+            }
+        }
+    }
+
+    private func evaluateContent(_ key: SearchProgram, _ message: inout Message) throws(ContentFailure) -> Bool {
+        switch key {
+        case .received(let days):
+            let seconds = try details(&message).internalDate
+            return days.contains(seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400)
+        case .size(let sizes): return sizes.contains(try details(&message).size)
+        case .sent(let days):
+            guard let value = try header(&message).value(.date, of: MessageStructure.root), let date = MessageDate(value) else { return false }
+            return days.contains(date.localDay)
+        case .header(let name, let index): return try searchHeader(name, index, &message)
+        case .text(let index):
+            if let found = message.found { return found[index] }
+            try open(&message)
+            let found = try texts.scan()
+            message.found = found
+            return found[index]
+        default: preconditionFailure("a key that needs no content")
+        }
+    }
+
+    private func details(_ message: inout Message) throws(ContentFailure) -> MessageDetails {
+        if let details = message.details { return details }
+        do {
+            let details = try mailbox.details(message.uid)
+            message.details = details
+            return details
+        } catch { throw .store(error) }
+    }
+
+    private func open(_ message: inout Message) throws(ContentFailure) {
+        if message.isOpen { return }
+        do { reader.open(try mailbox.content(message.uid)) } catch { throw .store(error) }
+        message.isOpen = true
+    }
+
+    private func header(_ message: inout Message) throws(ContentFailure) -> MessageStructure {
+        if let header = message.header { return header }
+        try open(&message)
+        let header = try reader.structure(.header)
+        message.header = header
+        return header
+    }
+
+    /// HEADER (RFC 9051 §6.4.4): whether a field of that name has the string in its value, as people read it.
+    private func searchHeader(_ name: [UInt8], _ index: Int, _ message: inout Message) throws(ContentFailure) -> Bool {
+        let extent = try header(&message).parts[MessageStructure.root].header
+        return try reader.withHeader(extent) { bytes in
+            var block = HeaderBlock(bytes)
+            while let field = block.next() {
+                guard field.name.count == name.count,
+                      zip(bytes[field.name], name).allSatisfy({ $0.lowercasedLetter == $1.lowercasedLetter }) else { continue }
+                value.removeAll(keepingCapacity: true)
+                decoded.removeAll(keepingCapacity: true)
+                HeaderBlock.unfold(UnsafeRawBufferPointer(rebasing: bytes[field.value]), into: &value)
+                value.withUnsafeBytes { EncodedWord.decode($0, into: &decoded) }
+                headerSearchers[index].reset()
+                decoded.withUnsafeBytes { headerSearchers[index].search($0) }
+                if headerSearchers[index].isFound { return true }
+            }
+            return false
+        }
+    }
+}
+
+extension UInt8 {
+    fileprivate var lowercasedLetter: UInt8 { self &- 0x41 < 26 ? self | 0x20 : self }
+}

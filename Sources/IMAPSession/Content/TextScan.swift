@@ -1,0 +1,97 @@
+import MailMessage
+import MailStore
+
+/// Looks for all the strings of BODY and TEXT (RFC 9051 §6.4.4) in one pass over a message: in its texts, decoded, and in
+/// the headers of its parts and of messages within it; for TEXT also in its own header.
+///
+/// What is no text (images, archives) is not searched.
+final class TextScan {
+    private var queries: [SearchCompiler.TextQuery]
+    private let reader: ContentReader
+    private var value: [UInt8] = []
+    private var text: [UInt8] = []
+    private var contentType = StructuredField()
+    /// Charsets by name, as found in messages; few different ones.
+    private var charsets: [[UInt8]: Charset] = [:]
+
+    init(_ queries: [SearchCompiler.TextQuery], _ reader: ContentReader) {
+        self.queries = queries
+        self.reader = reader
+    }
+
+    /// Of the message that the reader has open: what was found.
+    func scan() throws(ContentFailure) -> [Bool] {
+        for index in queries.indices { queries[index].searcher.reset() }
+        let structure = try reader.structure(.whole)
+        for index in structure.parts.indices {
+            try scanHeader(structure.parts[index].header, isOwn: index == MessageStructure.root)
+            if isDone { break }
+            try scanBody(structure, index)
+            if isDone { break }
+        }
+        return queries.map(\.searcher.isFound)
+    }
+
+    private var isDone: Bool { queries.allSatisfy(\.searcher.isFound) }
+
+    /// A text begins that has nothing to do with the one before.
+    private func begin() {
+        for index in queries.indices { queries[index].searcher.begin() }
+    }
+
+    private func search(_ bytes: UnsafeRawBufferPointer, isOwnHeader: Bool) {
+        for index in queries.indices where !isOwnHeader || queries[index].isHeaderToo { queries[index].searcher.search(bytes) }
+    }
+
+    private func scanHeader(_ extent: Extent, isOwn: Bool) throws(ContentFailure) {
+        guard extent.length > 2 else { return }
+        try reader.withHeader(extent) { bytes in
+            var block = HeaderBlock(bytes)
+            while let field = block.next() {
+                value.removeAll(keepingCapacity: true)
+                text.removeAll(keepingCapacity: true)
+                text.append(contentsOf: bytes[field.name])
+                text.append(contentsOf: [UInt8(ascii: ":"), UInt8(ascii: " ")])
+                HeaderBlock.unfold(UnsafeRawBufferPointer(rebasing: bytes[field.value]), into: &value)
+                value.withUnsafeBytes { EncodedWord.decode($0, into: &text) }
+                begin()
+                text.withUnsafeBytes { search($0, isOwnHeader: isOwn) }
+            }
+        }
+    }
+
+    private func scanBody(_ structure: MessageStructure, _ index: MessageStructure.Index) throws(ContentFailure) {
+        let part = structure.parts[index]
+        var charset = Charset.ascii
+        switch part.kind {
+        case .multipart, .message: return
+        case .text, .basic:
+            if !part.isOpaque, let value = structure.value(.contentType, of: index), contentType.parseContentType(value) {
+                let type = contentType[contentType.words[0]]
+                // message/delivery-status and its like are text too.
+                guard part.kind == .text || type.elementsEqual("message".utf8, by: { $0 | 0x20 == $1 }) else { return }
+                if let name = contentType.parameter("charset") { charset = known(Array(name)) }
+            }
+        }
+        begin()
+        var decoder = CharsetDecoder(charset)
+        // Encodings that we do not know: as it stands.
+        try reader.forEachDecoded(in: part.body, structure.encoding(of: index) ?? .identity, asWire: false) { piece in
+            text.removeAll(keepingCapacity: true)
+            if decoder.isUnchanged(piece) {
+                search(piece, isOwnHeader: false)
+            } else {
+                decoder.decode(piece, into: &text)
+                text.withUnsafeBytes { search($0, isOwnHeader: false) }
+            }
+            return !isDone
+        }
+    }
+
+    private func known(_ name: [UInt8]) -> Charset {
+        if let charset = charsets[name] { return charset }
+        let charset = Charset(name) ?? .ascii
+        if charsets.count < 100 { charsets[name] = charset }
+        return charset
+    }
+}
