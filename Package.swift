@@ -51,7 +51,7 @@ let package = Package(
         .testTarget(name: "IMAPTypesTests", dependencies: ["IMAPTypes"]),
         .testTarget(name: "IMAPGrammarTests", dependencies: ["IMAPGrammar"]),
         .testTarget(name: "MailMessageTests", dependencies: ["MailMessage"]),
-        .testTarget(name: "StoreTests", dependencies: ["MailStore", "MemoryStore", "Maildir"]),
+        .testTarget(name: "StoreTests", dependencies: ["MailStore", "MemoryStore", "Maildir", "TestSupport"]),
         .testTarget(name: "IMAPSessionTests", dependencies: ["IMAPSession", "MemoryStore", "Maildir", "Transport"]),
         .testTarget(name: "GateTests", dependencies: ["Gate", "Transport", "Authentication", "SystemAuthentication"]),
         .testTarget(name: "DaemonTests", dependencies: ["Daemon", "imapd", "TestSupport"]),

@@ -1,1 +1,183 @@
+import Glibc
+import IMAPTypes
+import Logging
 import MailStore
+import SystemPackage
+
+/// One user's Maildir++, as one session sees it.
+public final class MaildirStore: MailStore {
+    public let separator: Character
+    let account: Account
+    let naming: FolderNaming
+    let names = NameMaker()
+    var maildir: Handle { account.maildir }
+    var logger: Logger { account.logger }
+
+    /// Mailboxes that were appended to, without their messages: the next APPEND goes on there. Few, the last one last.
+    private var targets: [Mailbox] = []
+    private weak var selected: OpenMaildir?
+    /// Closed mailboxes with file names that lag behind.
+    private var untidy: [FolderName] = []
+
+    /// Opens the Maildir, and makes it if there is none. `path` is absolute, or relative to the working directory.
+    public init(path: String, separator: Character = ".", logger: Logger) throws(StoreError) {
+        self.separator = separator
+        naming = FolderNaming(separator: separator)
+        let maildir = try Self.openMaildir(path)
+        account = try Account(maildir, path: path, logger: logger)
+    }
+
+    private static func openMaildir(_ path: String) throws(StoreError) -> Handle {
+        var descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if descriptor < 0, errno == ENOENT {
+            guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
+                throw .io(Errno(rawValue: errno), doing: "creating the Maildir \(path)")
+            }
+            descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        }
+        guard descriptor >= 0 else { throw .io(Errno(rawValue: errno), doing: "opening the Maildir \(path)") }
+        let maildir = Handle(descriptor)
+        for name in ["cur", "new", "tmp"] where maildir.status(name.utf8) == nil {
+            guard maildir.makeDirectory(name.utf8) || errno == EEXIST else {
+                throw .io(Errno(rawValue: errno), doing: "creating \(name) in the Maildir \(path)")
+            }
+        }
+        return maildir
+    }
+
+    // MARK: Mailboxes
+
+    /// The directory of a mailbox that exists; `nil` if there is none.
+    func existingFolder(_ name: MailboxName) throws(StoreError) -> FolderName? {
+        let folder = try naming.folder(name)
+        if folder == .inbox || isFolder(folder) { return folder }
+        // Another program may have written the name in another way.
+        guard !name.string.utf8.allSatisfy({ $0 < 0x80 && $0 != 0x26 }) else { return nil }
+        return try folders().first { naming.name($0) == name }
+    }
+
+    func requireFolder(_ name: MailboxName) throws(StoreError) -> FolderName {
+        guard let folder = try existingFolder(name) else { throw .noSuchMailbox(name) }
+        return folder
+    }
+
+    /// Where there is no such mailbox, the directory that it would have.
+    func existingOrNewFolder(_ name: MailboxName) throws(StoreError) -> FolderName {
+        if let folder = try existingFolder(name) { return folder }
+        return try naming.folder(name)
+    }
+
+    func isFolder(_ folder: FolderName) -> Bool { maildir.hasDirectory(folder.directory + Array("/cur".utf8)) }
+
+    /// All folders but INBOX.
+    func folders() throws(StoreError) -> [FolderName] {
+        var names: [FolderName] = []
+        let isRead = forEachName(in: maildir, hidden: true) { name, type in
+            // A directory, or what may be one: a symbolic link, or of unknown kind.
+            guard type == 4 || type == 10 || type == 0, let folder = FolderName(directory: Array(name)) else { return }
+            names.append(folder)
+        }
+        guard isRead else { throw failure("reading the Maildir") }
+        return names.filter(isFolder)
+    }
+
+    public func mailboxes() throws(StoreError) -> [MailboxEntry] {
+        let uses = account.uses()
+        var entries = [MailboxEntry(name: .inbox, use: uses[.inbox])]
+        var seen: Set<MailboxName> = [.inbox]
+        for folder in try folders() {
+            guard let name = naming.name(folder) else {
+                logger.debug("A folder's name cannot be shown", metadata: ["folder": "\(printable(folder.directory))"])
+                continue
+            }
+            // Two folders of one name: the one that we would make is the one that is opened.
+            if seen.insert(name).inserted { entries.append(MailboxEntry(name: name, use: uses[folder])) }
+        }
+        return entries
+    }
+
+    public func exists(_ name: MailboxName) throws(StoreError) -> Bool { try existingFolder(name) != nil }
+
+    func openMailbox(_ name: MailboxName, hasRows: Bool) throws(StoreError) -> Mailbox {
+        try Mailbox(MailboxDirectory(name, try requireFolder(name), in: maildir), account, hasRows: hasRows)
+    }
+
+    public func open(_ name: MailboxName, readOnly: Bool) throws(StoreError) -> any OpenMailbox {
+        let open = try OpenMaildir(
+            openMailbox(name, hasRows: true), readOnly: readOnly, names: names,
+            target: { [unowned self] (name) throws(StoreError) in try target(name) },
+            onClose: { [weak self] folder in self?.untidy.append(folder) })
+        selected = open
+        return open
+    }
+
+    public func status(_ name: MailboxName, wantsSize: Bool) throws(StoreError) -> MailboxStatus {
+        let quick = try openMailbox(name, hasRows: false)
+        var summary = quick.state.summary
+        let uidValidity = quick.state.uidValidity
+        if quick.isScanDue || wantsSize && summary.unsized > 0 {
+            let open = try OpenMaildir(Mailbox(quick.directory, account, hasRows: true), readOnly: true, names: names,
+                                       target: { (name) throws(StoreError) in throw .noSuchMailbox(name) }, onClose: { _ in })
+            if wantsSize {
+                for row in 0..<open.table.count where !open.table.isGone(row) && open.table.size(row) == nil {
+                    guard let uid = UID(open.table.uid(row)) else { continue }
+                    do { _ = try open.details(uid) } catch .messageGone {}
+                }
+                try open.mailbox.saveDetails()
+            }
+            summary = open.mailbox.state.summary
+        }
+        var status = MailboxStatus(uidValidity: uidValidity)
+        status.messages = Int(summary.messages)
+        status.recent = Int(summary.recent)
+        status.unseen = Int(summary.unseen)
+        status.deleted = Int(summary.deleted)
+        status.uidNext = UInt32(clamping: summary.uidNext)
+        status.highestModSequence = ModSequence(summary.modSequence) ?? .zero
+        if wantsSize { status.size = summary.size }
+        return status
+    }
+
+    // MARK: APPEND and COPY
+
+    public func beginAppend(to name: MailboxName) throws(StoreError) -> any AppendTransaction {
+        MaildirAppend(try target(name), names: names)
+    }
+
+    /// A mailbox for messages to come into.
+    private func target(_ name: MailboxName) throws(StoreError) -> Mailbox {
+        let folder = try requireFolder(name)
+        if let at = targets.firstIndex(where: { $0.directory.folder == folder }) {
+            let known = targets.remove(at: at)
+            // The same directory still?
+            if let mine = known.directory.root.status(), let there = maildir.status(folder.directory),
+               mine.st_ino == there.st_ino, mine.st_dev == there.st_dev {
+                targets.append(known)
+                return known
+            }
+        }
+        let mailbox = try openMailbox(name, hasRows: false)
+        if targets.count >= 4 { targets.removeFirst() }
+        targets.append(mailbox)
+        return mailbox
+    }
+
+    // MARK: What can wait
+
+    public func tidy() throws(StoreError) -> Bool {
+        if let selected, !selected.isReadOnly, try selected.mailbox.tidy() { return true }
+        guard let folder = untidy.last else { return false }
+        guard isFolder(folder), let name = naming.name(folder) else {
+            untidy.removeLast()
+            return !untidy.isEmpty
+        }
+        if try !openMailbox(name, hasRows: true).tidy() { untidy.removeLast() }
+        return !untidy.isEmpty
+    }
+
+    /// Forgets what is kept open of a folder that is going away.
+    func release(_ folder: FolderName) {
+        targets.removeAll { $0.directory.folder == folder }
+        untidy.removeAll { $0 == folder }
+    }
+}

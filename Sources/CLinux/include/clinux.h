@@ -6,6 +6,8 @@
 #define CLINUX_H
 
 #include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* accept4(2) without an address: close-on-exec and non-blocking. */
@@ -37,5 +39,26 @@ int clinux_set_command_name(const char *_Nonnull name);
 int clinux_signal_at_parents_end(int signal);
 /* Orphaned descendants become this process's children. */
 int clinux_adopt_orphans(void);
+
+/* CRC-32C (Castagnoli) of `n` bytes, continued from `crc` (0 at first). */
+uint32_t clinux_crc32c(uint32_t crc, const void *_Nullable bytes, size_t n);
+/* Four CRC-32Cs of interleaved 8-byte words, folded into one number: as good at finding damage, four times as fast. */
+uint64_t clinux_checksum(const void *_Nullable bytes, size_t n);
+
+/* getdents64(2). */
+ssize_t clinux_getdents(int directory, void *_Nonnull buffer, size_t n);
+
+/* Open file description locks (fcntl(2), F_OFD_SETLK) on one byte of a file: they hold between processes and between
+ * threads that opened the file each for itself. `exclusive` 0 is shared; without `wait`, -1 and EAGAIN. */
+int clinux_lock(int fd, off_t byte, int exclusive, int wait);
+int clinux_unlock(int fd, off_t byte);
+/* 1 if somebody else holds a lock on the byte, 0 if nobody, -1 and errno. */
+int clinux_locked_by_other(int fd, off_t byte);
+
+/* renameat2(2) with RENAME_NOREPLACE: EEXIST if there is such a file. EINVAL where the file system cannot. */
+int clinux_rename_noreplace(int from_directory, const char *_Nonnull from, int to_directory, const char *_Nonnull to);
+
+/* sync_file_range(2), SYNC_FILE_RANGE_WRITE: begins to write out and does not wait. */
+int clinux_begin_writeout(int fd);
 
 #endif

@@ -1,0 +1,44 @@
+#define _GNU_SOURCE
+#include "clinux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+ssize_t clinux_getdents(int directory, void *buffer, size_t n) {
+    return syscall(SYS_getdents64, directory, buffer, n);
+}
+
+static int lock_byte(int fd, int command, short type, off_t byte, struct flock *lock) {
+    *lock = (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+    int result;
+    do result = fcntl(fd, command, lock);
+    while (result < 0 && errno == EINTR);
+    return result;
+}
+
+int clinux_lock(int fd, off_t byte, int exclusive, int wait) {
+    struct flock lock;
+    return lock_byte(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, exclusive ? F_WRLCK : F_RDLCK, byte, &lock);
+}
+
+int clinux_unlock(int fd, off_t byte) {
+    struct flock lock;
+    return lock_byte(fd, F_OFD_SETLK, F_UNLCK, byte, &lock);
+}
+
+int clinux_locked_by_other(int fd, off_t byte) {
+    struct flock lock;
+    if (lock_byte(fd, F_OFD_GETLK, F_WRLCK, byte, &lock) < 0) return -1;
+    return lock.l_type != F_UNLCK;
+}
+
+int clinux_rename_noreplace(int from_directory, const char *from, int to_directory, const char *to) {
+    return renameat2(from_directory, from, to_directory, to, RENAME_NOREPLACE);
+}
+
+int clinux_begin_writeout(int fd) {
+    return sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}

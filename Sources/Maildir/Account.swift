@@ -1,0 +1,203 @@
+import Glibc
+import IMAPTypes
+import Logging
+import MailStore
+
+/// `imapd.account` in the Maildir: what has to outlive a mailbox's own files. One line for each thing that happened,
+/// with a checksum in front; the last word on a mailbox counts.
+///
+/// ```
+/// 5f1c2ab0 V 1763722800                          the largest UIDVALIDITY given so far
+/// 0913c4de M 1763722800 3000 0123…cdef Sent      a mailbox: UIDVALIDITY, no UID was given from 3000 on, its id, its folder
+/// 77ab01f2 U \Sent Sent                          its special use; "-" for none
+/// 2e90d1cc R Sent/Sent Mail                      it was renamed
+/// c0ffee11 D Sent Mail                           it was deleted
+/// ```
+final class Account {
+    struct Mailbox {
+        var uidValidity: UInt32 = 0
+        /// UIDs from here on were never given.
+        var ceiling: UInt64 = 1
+        var id = ObjectID(low: 0, high: 0)
+        var use: SpecialUse?
+    }
+
+    static let name = Array("imapd.account".utf8)
+    /// UIDs are set aside in such numbers, so that the file is written seldom.
+    static let reserve: UInt64 = 1000
+
+    let maildir: Handle
+    let path: String
+    let logger: Logger
+    private let lockFile: LockFile
+    private var file: Handle?
+    private var offset = 0
+    private var mailboxes: [FolderName: Mailbox] = [:]
+    private var lastUIDValidity: UInt32 = 0
+    private var lineCount = 0
+
+    init(_ maildir: Handle, path: String, logger: Logger) throws(StoreError) {
+        self.maildir = maildir
+        self.path = path
+        self.logger = logger
+        guard let lockFile = LockFile(in: maildir) else { throw failure("opening imapd.lock") }
+        self.lockFile = lockFile
+    }
+
+    func locked<R>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {
+        guard lockFile.lock(.account) else { throw failure("locking the account") }
+        defer { lockFile.unlock(.account) }
+        return try body()
+    }
+
+    // MARK: Asking
+
+    func mailbox(_ folder: FolderName) -> Mailbox? {
+        readOn()
+        return mailboxes[folder]
+    }
+
+    /// Special uses by folder.
+    func uses() -> [FolderName: SpecialUse] {
+        readOn()
+        return mailboxes.compactMapValues(\.use)
+    }
+
+    // MARK: Telling
+
+    /// A UIDVALIDITY that this account never had, for a mailbox that begins.
+    func begin(_ folder: FolderName, id: ObjectID) throws(StoreError) -> UInt32 {
+        try locked { () throws(StoreError) in
+            readOn()
+            let clock = UInt32(clamping: now() / 1_000_000_000)
+            guard lastUIDValidity < .max else { throw .corrupt("there is no UIDVALIDITY left in imapd.account") }
+            let value = max(lastUIDValidity + 1, clock, 1)
+            try append([line("V \(value)"), markLine(value, 1 + Self.reserve, id, folder)])
+            return value
+        }
+    }
+
+    /// Sets UIDs below the result aside for a mailbox.
+    func reserveUIDs(_ folder: FolderName, uidValidity: UInt32, id: ObjectID, uidNext: UInt64) throws(StoreError) -> UInt64 {
+        let ceiling = uidNext &+ Self.reserve
+        try locked { () throws(StoreError) in try append([markLine(uidValidity, ceiling, id, folder)]) }
+        return ceiling
+    }
+
+    func setUse(_ use: SpecialUse?, of folder: FolderName) throws(StoreError) {
+        try append([line("U \(use?.rawValue ?? "-") ", folder.line)])
+    }
+
+    func renamed(_ folder: FolderName, to newFolder: FolderName) throws(StoreError) {
+        try append([line("R ", folder.line + [UInt8(ascii: "/")] + newFolder.line)])
+    }
+
+    func deleted(_ folder: FolderName) throws(StoreError) {
+        try append([line("D ", folder.line)])
+    }
+
+    private func markLine(_ uidValidity: UInt32, _ ceiling: UInt64, _ id: ObjectID, _ folder: FolderName) -> [UInt8] {
+        line("M \(uidValidity) \(ceiling) \(hexadecimal(id.high, 16))\(hexadecimal(id.low, 16)) ", folder.line)
+    }
+
+    private func line(_ start: String, _ rest: [UInt8] = []) -> [UInt8] {
+        let text = Array(start.utf8) + rest
+        return Array("\(hexadecimal(UInt64(text.withUnsafeBytes { crc32c($0) }), 8)) ".utf8) + text + [0x0A]
+    }
+
+    private func hexadecimal(_ value: UInt64, _ digits: Int) -> String {
+        let text = String(value, radix: 16)
+        return String(repeating: "0", count: max(0, digits - text.utf8.count)) + text
+    }
+
+    // MARK: The file
+
+    /// Under the lock.
+    private func append(_ lines: [[UInt8]]) throws(StoreError) {
+        readOn()
+        if file == nil {
+            file = maildir.open(Self.name, O_RDWR | O_CREAT | O_NOFOLLOW)
+            guard file != nil, maildir.sync() else { throw failure("creating imapd.account") }
+        }
+        guard let file, let status = file.status() else { throw failure("opening imapd.account") }
+        var bytes = Array(lines.joined())
+        let end = Int(status.st_size)
+        // What a crash left of a line must not become part of ours.
+        if end > 0, file.read(at: end - 1, count: 1) != [0x0A] { bytes.insert(0x0A, at: 0) }
+        guard bytes.withUnsafeBytes({ file.write($0, at: end) }), fdatasync(file.raw) == 0 else {
+            let error = failure("writing imapd.account")
+            _ = ftruncate(file.raw, off_t(end))
+            throw error
+        }
+        readOn()
+        if lineCount > 4 * mailboxes.count + 1000 { try compact() }
+    }
+
+    private func compact() throws(StoreError) {
+        var bytes = line("V \(lastUIDValidity)")
+        for (folder, mailbox) in mailboxes {
+            if mailbox.uidValidity > 0 { bytes += markLine(mailbox.uidValidity, mailbox.ceiling, mailbox.id, folder) }
+            if let use = mailbox.use { bytes += line("U \(use.rawValue) ", folder.line) }
+        }
+        try maildir.replaceFile(Self.name, with: bytes)
+        file = nil
+    }
+
+    /// Takes in what the file has beyond what was read.
+    private func readOn() {
+        if let status = file?.status(), status.st_nlink == 0 || Int(status.st_size) < offset { file = nil }
+        if file == nil {
+            offset = 0
+            mailboxes = [:]
+            lineCount = 0
+            lastUIDValidity = 0
+            file = maildir.open(Self.name, O_RDWR | O_NOFOLLOW)
+        }
+        guard let file, let status = file.status(), status.isRegular, Int(status.st_size) > offset,
+              Int(status.st_size) < 1 << 30, let bytes = file.read(at: offset, count: Int(status.st_size) - offset) else { return }
+        var rest = bytes[...]
+        while let end = rest.firstIndex(of: 0x0A) {
+            take(rest[..<end])
+            offset += end - rest.startIndex + 1
+            rest = rest[(end + 1)...]
+        }
+    }
+
+    private func take(_ line: ArraySlice<UInt8>) {
+        let parts = line.split(separator: 0x20, maxSplits: 2, omittingEmptySubsequences: false)
+        guard parts.count == 3, let crc = UInt32(String(decoding: parts[0], as: UTF8.self), radix: 16),
+              crc == Array(line[(parts[0].endIndex + 1)...]).withUnsafeBytes({ crc32c($0) }) else {
+            if !line.isEmpty { logger.warning("A damaged line in imapd.account is left out") }
+            return
+        }
+        lineCount += 1
+        func number<T: FixedWidthInteger>(_ bytes: ArraySlice<UInt8>) -> T { T(String(decoding: bytes, as: UTF8.self)) ?? 0 }
+        switch parts[1].first {
+        case UInt8(ascii: "V"):
+            lastUIDValidity = max(lastUIDValidity, number(parts[2]))
+        case UInt8(ascii: "M"):
+            let fields = parts[2].split(separator: 0x20, maxSplits: 3, omittingEmptySubsequences: false)
+            guard fields.count == 4, fields[2].count == 32, let folder = FolderName(line: Array(fields[3])) else { return }
+            func half(_ bytes: ArraySlice<UInt8>) -> UInt64 { UInt64(String(decoding: bytes, as: UTF8.self), radix: 16) ?? 0 }
+            let id = ObjectID(low: half(fields[2].suffix(16)), high: half(fields[2].prefix(16)))
+            let old = mailboxes[folder]
+            let new = Mailbox(uidValidity: number(fields[0]), ceiling: min(number(fields[1]), 1 << 32), id: id, use: old?.use)
+            lastUIDValidity = max(lastUIDValidity, new.uidValidity)
+            // Two sessions may set UIDs aside in either order.
+            if let old, old.uidValidity == new.uidValidity, old.ceiling > new.ceiling { return }
+            mailboxes[folder] = new
+        case UInt8(ascii: "U"):
+            let fields = parts[2].split(separator: 0x20, maxSplits: 1, omittingEmptySubsequences: false)
+            guard fields.count == 2, let folder = FolderName(line: Array(fields[1])) else { return }
+            mailboxes[folder, default: Mailbox()].use = SpecialUse(rawValue: String(decoding: fields[0], as: UTF8.self))
+        case UInt8(ascii: "R"):
+            let fields = parts[2].split(separator: 0x2F)
+            guard fields.count == 2, let old = FolderName(line: Array(fields[0])), let new = FolderName(line: Array(fields[1])) else { return }
+            mailboxes[new] = mailboxes.removeValue(forKey: old)
+        case UInt8(ascii: "D"):
+            if let folder = FolderName(line: Array(parts[2])) { mailboxes[folder] = nil }
+        default:
+            break
+        }
+    }
+}

@@ -1,0 +1,106 @@
+import CLinux
+import Glibc
+
+/// Writes numbers, little-endian, and bytes one after another.
+struct ByteWriter {
+    var bytes: [UInt8] = []
+
+    mutating func number<T: FixedWidthInteger>(_ value: T) {
+        withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+    }
+
+    /// Overwrites a number written before.
+    mutating func number<T: FixedWidthInteger>(_ value: T, at offset: Int) {
+        withUnsafeBytes(of: value.littleEndian) { bytes.replaceSubrange(offset..<offset + $0.count, with: $0) }
+    }
+
+    mutating func raw(_ more: some Sequence<UInt8>) { bytes.append(contentsOf: more) }
+
+    /// Zeros, up to the next multiple of `alignment`.
+    mutating func pad(to alignment: Int) {
+        let rest = bytes.count % alignment
+        if rest > 0 { bytes.append(contentsOf: repeatElement(0, count: alignment - rest)) }
+    }
+}
+
+/// Reads what a `ByteWriter` wrote. After the first read beyond the end everything reads as zero, and `isWhole` tells.
+struct ByteReader {
+    let bytes: UnsafeRawBufferPointer
+    private(set) var offset = 0
+    private(set) var isWhole = true
+
+    init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+
+    var isAtEnd: Bool { offset >= bytes.count }
+
+    mutating func number<T: FixedWidthInteger>(_ type: T.Type = T.self) -> T {
+        let size = MemoryLayout<T>.size
+        guard bytes.count - offset >= size else {
+            isWhole = false
+            offset = bytes.count
+            return 0
+        }
+        defer { offset += size }
+        return T(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: T.self))
+    }
+
+    mutating func raw(_ count: Int) -> UnsafeRawBufferPointer {
+        guard count >= 0, bytes.count - offset >= count else {
+            isWhole = false
+            offset = bytes.count
+            return UnsafeRawBufferPointer(start: nil, count: 0)
+        }
+        defer { offset += count }
+        return UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count])
+    }
+}
+
+/// 128 bits that name a mailbox or a message for ever (RFC 8474).
+struct ObjectID: Hashable {
+    var low: UInt64
+    var high: UInt64
+
+    static func random() -> ObjectID {
+        ObjectID(low: .random(in: .min ... .max), high: .random(in: .min ... .max))
+    }
+
+    /// A message that came without an id gets one from its base name, so that it is the same again if side files are lost.
+    init(baseName: UnsafeRawBufferPointer) {
+        // FNV-1a with two bases, each finished by the mixer of SplitMix64.
+        var a: UInt64 = 0xCBF2_9CE4_8422_2325, b: UInt64 = 0x9AE1_6A3B_2F90_404F
+        for byte in baseName {
+            a = (a ^ UInt64(byte)) &* 0x0000_0100_0000_01B3
+            b = (b &+ UInt64(byte)) &* 0x9E37_79B9_7F4A_7C15
+            b ^= b >> 29
+        }
+        low = Self.mixed(a)
+        high = Self.mixed(b ^ a.byteSwapped)
+    }
+
+    init(low: UInt64, high: UInt64) {
+        self.low = low
+        self.high = high
+    }
+
+    private static func mixed(_ value: UInt64) -> UInt64 {
+        var z = value &+ 0x9E37_79B9_7F4A_7C15
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}
+
+/// Nanoseconds since the epoch.
+func now() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return nanoseconds(time)
+}
+
+func nanoseconds(_ time: timespec) -> Int64 {
+    Int64(time.tv_sec).multipliedReportingOverflow(by: 1_000_000_000).partialValue &+ Int64(time.tv_nsec)
+}
+
+func crc32c(_ bytes: UnsafeRawBufferPointer, after crc: UInt32 = 0) -> UInt32 {
+    clinux_crc32c(crc, bytes.baseAddress, bytes.count)
+}

@@ -1,0 +1,222 @@
+import CLinux
+import Glibc
+import IMAPTypes
+import MailStore
+
+/// `imapd.index`: how the mailbox was at one position of the log, in columns, mapped into memory.
+///
+/// The file never changes once it has its name. The map is private and writable: what a session changes in it stays its
+/// own, page by page, and all others go on sharing theirs.
+final class IndexFile {
+    static let name = Array("imapd.index".utf8)
+
+    let header: IndexHeader
+    /// Messages in the file.
+    let count: Int
+    private let map: UnsafeMutableRawBufferPointer
+    /// Keyword columns of a file that has none, made when they are first needed.
+    private var madeKeywords: UnsafeMutablePointer<UInt64>?
+
+    let uids: UnsafeMutablePointer<UInt32>
+    let flags: UnsafeMutablePointer<UInt8>
+    let nameFlags: UnsafeMutablePointer<UInt8>
+    let places: UnsafeMutablePointer<UInt8>
+    let modSequences: UnsafeMutablePointer<UInt64>
+    let internalDates: UnsafeMutablePointer<Int64>
+    let saveDates: UnsafeMutablePointer<Int64>
+    let sizes: UnsafeMutablePointer<UInt64>
+    let idLow: UnsafeMutablePointer<UInt64>
+    let idHigh: UnsafeMutablePointer<UInt64>
+    private let nameOffsets: UnsafeMutablePointer<UInt32>
+
+    /// `nil` if there is no such file or it is damaged.
+    init?(in directory: Handle) {
+        guard let file = directory.open(Self.name, O_RDONLY | O_NOFOLLOW), let status = file.status(), status.isRegular,
+              status.st_size >= IndexHeader.byteCount, status.st_size < 1 << 40 else { return nil }
+        let size = Int(status.st_size)
+        guard let address = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, file.raw, 0), address != MAP_FAILED else { return nil }
+        let bytes = UnsafeMutableRawBufferPointer(start: address, count: size)
+        guard let header = IndexHeader(from: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[..<IndexHeader.byteCount])),
+              header.fits(bytes.count), header.verifies(UnsafeRawBufferPointer(bytes)) else {
+            munmap(address, size)
+            return nil
+        }
+        self.header = header
+        map = bytes
+        count = header.count
+        func column<T>(_ section: IndexHeader.Section, _ type: T.Type) -> UnsafeMutablePointer<T> {
+            (address + header.sections[section.rawValue].offset).assumingMemoryBound(to: T.self)
+        }
+        uids = column(.uid, UInt32.self)
+        flags = column(.flags, UInt8.self)
+        nameFlags = column(.nameFlags, UInt8.self)
+        places = column(.place, UInt8.self)
+        modSequences = column(.modSequence, UInt64.self)
+        internalDates = column(.internalDate, Int64.self)
+        saveDates = column(.saveDate, Int64.self)
+        sizes = column(.size, UInt64.self)
+        idLow = column(.idLow, UInt64.self)
+        idHigh = column(.idHigh, UInt64.self)
+        nameOffsets = column(.nameOffset, UInt32.self)
+    }
+
+    deinit {
+        madeKeywords?.deallocate()
+        munmap(map.baseAddress, map.count)
+    }
+
+    func bytes(_ section: IndexHeader.Section) -> UnsafeRawBufferPointer {
+        let place = header.sections[section.rawValue]
+        return UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(map)[place.offset..<place.offset + place.length])
+    }
+
+    /// The base name of a message; empty if its place in the file makes no sense.
+    func baseName(_ row: Int) -> UnsafeRawBufferPointer {
+        let names = bytes(.names)
+        let start = Int(nameOffsets[row]), end = Int(nameOffsets[row + 1])
+        guard start <= end, end <= names.count else { return UnsafeRawBufferPointer(start: nil, count: 0) }
+        return UnsafeRawBufferPointer(rebasing: names[start..<end])
+    }
+
+    /// Two numbers for each message, low and high beside each other; `nil` as long as no message has a keyword.
+    var keywordColumns: UnsafeMutablePointer<UInt64>? {
+        let place = header.sections[IndexHeader.Section.keywordSets.rawValue]
+        guard place.length > 0 else { return madeKeywords }
+        return (map.baseAddress! + place.offset).assumingMemoryBound(to: UInt64.self)
+    }
+
+    func keywords(_ row: Int) -> KeywordSet {
+        var set = KeywordSet()
+        guard let columns = keywordColumns else { return set }
+        set.low = columns[2 * row]
+        set.high = columns[2 * row + 1]
+        return set
+    }
+
+    func setKeywords(_ row: Int, _ set: KeywordSet) {
+        if keywordColumns == nil {
+            if set.isEmpty { return }
+            madeKeywords = .allocate(capacity: 2 * count)
+            madeKeywords!.initialize(repeating: 0, count: 2 * count)
+        }
+        guard let columns = keywordColumns else { return }
+        columns[2 * row] = set.low
+        columns[2 * row + 1] = set.high
+    }
+}
+
+/// The first bytes of `imapd.index`.
+struct IndexHeader {
+    /// The index holds the log of this generation up to this position, where the chain has this checksum.
+    var generation: UInt64
+    var logPosition: UInt64
+    var logChain: UInt32
+    var uidValidity: UInt32
+    var mailboxID: ObjectID
+    var summary: Summary
+    var count: Int
+    /// Of expunges at or before this mod-sequence nothing is remembered.
+    var forgottenExpunges: UInt64
+    var sections = [Place](repeating: Place(), count: Section.allCases.count)
+
+    struct Place {
+        var offset = 0
+        var length = 0
+        var checksum: UInt64 = 0
+    }
+
+    enum Section: Int, CaseIterable {
+        case uid, flags, nameFlags, place, modSequence, keywordSets
+        case internalDate, saveDate, size, idLow, idHigh, nameOffset, names
+        case oddInfos, keywords, expunged
+
+        /// Bytes for each message; `nil` where there are none for a message, or not as many for each.
+        var stride: Int? {
+            switch self {
+            case .uid: 4
+            case .flags, .nameFlags, .place: 1
+            case .modSequence, .internalDate, .saveDate, .size, .idLow, .idHigh: 8
+            case .keywordSets, .nameOffset, .names, .oddInfos, .keywords, .expunged: nil
+            }
+        }
+    }
+
+    private static let magic = Array("imapdidx".utf8)
+    private static let version: UInt32 = 1
+    static let byteCount = 640
+
+    func bytes() -> [UInt8] {
+        var writer = ByteWriter()
+        writer.raw(Self.magic)
+        writer.number(Self.version)
+        writer.number(UInt32(0))
+        writer.number(generation)
+        writer.number(logPosition)
+        writer.number(logChain)
+        writer.number(uidValidity)
+        writer.number(mailboxID.low)
+        writer.number(mailboxID.high)
+        summary.write(to: &writer)
+        writer.number(UInt64(count))
+        writer.number(forgottenExpunges)
+        for section in sections {
+            writer.number(UInt64(section.offset))
+            writer.number(UInt64(section.length))
+            writer.number(section.checksum)
+        }
+        writer.pad(to: Self.byteCount)
+        let crc = writer.bytes.withUnsafeBytes { crc32c(UnsafeRawBufferPointer(rebasing: $0[16...])) }
+        writer.number(crc, at: 12)
+        return writer.bytes
+    }
+
+    init(generation: UInt64, logPosition: UInt64, logChain: UInt32, uidValidity: UInt32, mailboxID: ObjectID, summary: Summary,
+         count: Int, forgottenExpunges: UInt64) {
+        self.generation = generation
+        self.logPosition = logPosition
+        self.logChain = logChain
+        self.uidValidity = uidValidity
+        self.mailboxID = mailboxID
+        self.summary = summary
+        self.count = count
+        self.forgottenExpunges = forgottenExpunges
+    }
+
+    init?(from bytes: UnsafeRawBufferPointer) {
+        guard bytes.count == Self.byteCount else { return nil }
+        var reader = ByteReader(bytes)
+        guard reader.raw(8).elementsEqual(Self.magic), reader.number(UInt32.self) == Self.version,
+              reader.number(UInt32.self) == crc32c(UnsafeRawBufferPointer(rebasing: bytes[16...])) else { return nil }
+        generation = reader.number()
+        logPosition = reader.number()
+        logChain = reader.number()
+        uidValidity = reader.number()
+        mailboxID = ObjectID(low: reader.number(), high: reader.number())
+        summary = Summary(from: &reader)
+        let count = reader.number(UInt64.self)
+        forgottenExpunges = reader.number()
+        guard count < 1 << 32, uidValidity > 0, generation > 0, generation < .max, logPosition < 1 << 40 else { return nil }
+        self.count = Int(count)
+        for index in sections.indices {
+            let offset = reader.number(UInt64.self), length = reader.number(UInt64.self)
+            guard offset < 1 << 40, length < 1 << 40 else { return nil }
+            sections[index] = Place(offset: Int(offset), length: Int(length), checksum: reader.number())
+        }
+        guard reader.isWhole else { return nil }
+    }
+
+    /// Whether all sections are inside the file, aligned, and as long as they must be.
+    func fits(_ fileSize: Int) -> Bool {
+        for section in Section.allCases {
+            let place = sections[section.rawValue]
+            guard place.offset % 8 == 0, place.offset + place.length <= fileSize else { return false }
+            if let stride = section.stride, place.length != count * stride { return false }
+        }
+        let keywordSets = sections[Section.keywordSets.rawValue].length
+        return sections[Section.nameOffset.rawValue].length == 4 * (count + 1) && (keywordSets == 0 || keywordSets == 16 * count)
+    }
+
+    func verifies(_ file: UnsafeRawBufferPointer) -> Bool {
+        sections.allSatisfy { $0.checksum == clinux_checksum(file.baseAddress! + $0.offset, $0.length) }
+    }
+}

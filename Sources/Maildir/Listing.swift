@@ -1,0 +1,81 @@
+import CLinux
+import Glibc
+import IMAPTypes
+
+/// The names of messages in new/ and cur/, as one reading of the directories found them.
+struct Listing {
+    struct Entry {
+        var offset: Int
+        var length: Int
+        var baseLength: Int
+        var isNew: Bool
+    }
+
+    private var names: [UInt8] = []
+    private(set) var entries: [Entry] = []
+
+    /// Adds the names of a directory. False and `errno` if it cannot be read.
+    mutating func read(_ directory: Handle, isNew: Bool) -> Bool {
+        forEachName(in: directory) { name, type in
+            guard type == DT_REG || type == DT_UNKNOWN, FileName.isMessage(name) else { return }
+            if type == DT_UNKNOWN, directory.status(name)?.isRegular != true { return }
+            entries.append(Entry(offset: names.count, length: name.count, baseLength: FileName.baseEnd(name), isNew: isNew))
+            names.append(contentsOf: name)
+        }
+    }
+
+    func withBase<R>(_ entry: Entry, _ body: (UnsafeRawBufferPointer) -> R) -> R {
+        names.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[entry.offset..<entry.offset + entry.baseLength])) }
+    }
+
+    func withInfo<R>(_ entry: Entry, _ body: (UnsafeRawBufferPointer) -> R) -> R {
+        names.withUnsafeBytes {
+            body(UnsafeRawBufferPointer(rebasing: $0[entry.offset + entry.baseLength..<entry.offset + entry.length]))
+        }
+    }
+}
+
+private let DT_UNKNOWN: UInt8 = 0
+private let DT_REG: UInt8 = 8
+
+/// Finds rows by base name: an open hash table of row numbers.
+struct NameIndex {
+    private var slots: [UInt32] = []
+    private var used = 0
+    /// Rows below this are in it.
+    private var covered = 0
+
+    /// Takes in the rows that the table has got since.
+    mutating func extend(over table: MessageTable) {
+        if slots.count < 2 * (used + table.count - covered) + 16 {
+            slots = [UInt32](repeating: 0, count: 1 << (Int.bitWidth - (4 * table.count + 32).leadingZeroBitCount))
+            used = 0
+            covered = 0
+        }
+        while covered < table.count {
+            var slot = table.withBaseName(covered) { self.slot($0) }
+            while slots[slot] != 0 { slot = (slot + 1) & (slots.count - 1) }
+            slots[slot] = UInt32(truncatingIfNeeded: covered + 1)
+            used += 1
+            covered += 1
+        }
+    }
+
+    private func slot(_ base: UnsafeRawBufferPointer) -> Int {
+        Int(clinux_crc32c(0, base.baseAddress, base.count)) & (slots.count - 1)
+    }
+
+    /// The row of the message of this base name that is there; `nil` if there is none.
+    func row(_ base: UnsafeRawBufferPointer, in table: MessageTable) -> Int? {
+        guard !slots.isEmpty else { return nil }
+        var slot = slot(base)
+        while slots[slot] != 0 {
+            let row = Int(slots[slot]) - 1
+            if !table.isGone(row), table.withBaseName(row, { name in
+                name.count == base.count && memcmp(name.baseAddress ?? base.baseAddress!, base.baseAddress!, base.count) == 0
+            }) { return row }
+            slot = (slot + 1) & (slots.count - 1)
+        }
+        return nil
+    }
+}

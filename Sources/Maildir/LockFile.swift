@@ -1,0 +1,63 @@
+import CLinux
+import Glibc
+import MailStore
+
+/// `imapd.lock`: bytes of it are locked for different ends; its content is the `LogMark`.
+///
+/// The locks belong to the open file (F_OFD_SETLK), so they hold between threads as between processes, and end with the
+/// process. The file is never replaced.
+final class LockFile {
+    static let name = Array("imapd.lock".utf8)
+
+    enum Byte: off_t {
+        /// Held by whoever writes to the mailbox.
+        case writer = 0
+        /// Shared by all sessions that have the mailbox open.
+        case presence = 1
+        /// In the Maildir itself: held by whoever changes the list of mailboxes or subscriptions.
+        case account = 2
+    }
+
+    private let directory: Handle
+    private(set) var file: Handle
+    private var isPresent = false
+
+    /// `nil` and `errno` if it cannot be opened.
+    init?(in directory: Handle) {
+        guard let file = directory.open(Self.name, O_RDWR | O_CREAT | O_NOFOLLOW) else { return nil }
+        self.directory = directory
+        self.file = file
+    }
+
+    /// Waits for an exclusive lock. False and `errno` if there is none to be had: `ENOENT` when the directory was removed.
+    func lock(_ byte: Byte) -> Bool {
+        while true {
+            guard clinux_lock(file.raw, byte.rawValue, 1, 1) == 0 else { return false }
+            // Somebody may have deleted the file, or the mailbox with it: then the lock is worth nothing.
+            if let mine = file.status(), let there = directory.status(Self.name),
+               mine.st_ino == there.st_ino, mine.st_dev == there.st_dev { return true }
+            guard let again = directory.open(Self.name, O_RDWR | O_CREAT | O_NOFOLLOW) else { return false }
+            file = again
+            if isPresent { bePresent() }
+        }
+    }
+
+    func unlock(_ byte: Byte) { _ = clinux_unlock(file.raw, byte.rawValue) }
+
+    /// From now on others know that a session has the mailbox open.
+    func bePresent() {
+        isPresent = clinux_lock(file.raw, Byte.presence.rawValue, 0, 1) == 0
+    }
+
+    /// Whether other sessions have the mailbox open, and may not know yet what was expunged.
+    var hasOthers: Bool { clinux_locked_by_other(file.raw, Byte.presence.rawValue) != 0 }
+
+    /// This session leaves. Returns whether it was the last.
+    func leave() -> Bool {
+        guard isPresent else { return false }
+        isPresent = false
+        let wasLast = !hasOthers
+        _ = clinux_unlock(file.raw, Byte.presence.rawValue)
+        return wasLast
+    }
+}

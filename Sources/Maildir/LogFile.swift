@@ -1,0 +1,173 @@
+import CLinux
+import Glibc
+import IMAPTypes
+import MailStore
+import SystemPackage
+
+/// `imapd.log`: a header, then transactions, each checked by a checksum and chained to the one before it.
+///
+/// Writers hold the mailbox's lock. Readers do not: they read on from where they were, and take what verifies.
+struct LogFile {
+    static let name = Array("imapd.log".utf8)
+
+    let file: Handle
+    let header: LogHeader
+    /// Up to here it was read and applied.
+    var position: Int
+    /// The checksum of the transaction before `position`, or of the header.
+    var chain: UInt32
+
+    /// `nil` if there is no such file or its header is damaged.
+    init?(in directory: Handle) {
+        guard let file = directory.open(Self.name, O_RDWR | O_NOFOLLOW) ?? directory.open(Self.name, O_RDONLY | O_NOFOLLOW),
+              let status = file.status(), status.isRegular,
+              let bytes = file.read(at: 0, count: LogHeader.byteCount),
+              let header = bytes.withUnsafeBytes({ LogHeader(from: $0) }) else { return nil }
+        self.file = file
+        self.header = header
+        position = LogHeader.byteCount
+        chain = bytes.withUnsafeBytes { crc32c($0) }
+    }
+
+    /// A transaction in the file: mark, length of what follows the frame, checksum of that and of the chain, chain.
+    enum Frame {
+        static let mark: UInt32 = 0x5458_4E32
+        static let byteCount = 16
+        /// No transaction is longer: a length beyond it is damage.
+        static let longest = 64 << 20
+    }
+
+    /// The transaction that begins at `offset` of `bytes`, and where the next begins; `nil` if there is none that is whole.
+    static func frame(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> (body: Range<Int>, chain: UInt32, crc: UInt32)? {
+        guard bytes.count - offset >= Frame.byteCount else { return nil }
+        func number(_ index: Int) -> UInt32 {
+            UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset + 4 * index, as: UInt32.self))
+        }
+        let length = Int(number(1)), start = offset + Frame.byteCount
+        guard number(0) == Frame.mark, length <= Frame.longest, bytes.count - start >= length else { return nil }
+        let body = start..<start + length
+        let crc = crc32c(UnsafeRawBufferPointer(rebasing: bytes[(offset + 12)..<body.upperBound]))
+        guard crc == number(2) else { return nil }
+        return (body, number(3), crc)
+    }
+
+    /// What follows `position` and verifies. `isWhole` tells whether that is everything that the file holds.
+    mutating func readOn(size: Int) -> (transactions: [Transaction], isWhole: Bool)? {
+        guard let bytes = file.read(at: position, count: size - position) else { return nil }
+        return bytes.withUnsafeBytes { bytes in
+            var transactions: [Transaction] = []
+            var offset = 0
+            while let frame = Self.frame(bytes, at: offset), frame.chain == chain,
+                  let transaction = Transaction(from: UnsafeRawBufferPointer(rebasing: bytes[frame.body])) {
+                transactions.append(transaction)
+                offset = frame.body.upperBound
+                chain = frame.crc
+            }
+            position += offset
+            return (transactions, offset == size - (position - offset))
+        }
+    }
+
+    /// Every transaction of the file that verifies by itself, whatever is between them; and the largest summary.
+    func salvage() -> [Transaction] {
+        guard let status = file.status(), status.st_size < 1 << 31,
+              let bytes = file.read(at: LogHeader.byteCount, count: max(0, Int(status.st_size) - LogHeader.byteCount)) else { return [] }
+        return bytes.withUnsafeBytes { bytes in
+            var transactions: [Transaction] = []
+            var offset = 0
+            while offset < bytes.count {
+                if let frame = Self.frame(bytes, at: offset),
+                   let transaction = Transaction(from: UnsafeRawBufferPointer(rebasing: bytes[frame.body])) {
+                    transactions.append(transaction)
+                    offset = frame.body.upperBound
+                } else {
+                    // On to the next byte that could begin a mark.
+                    let first = UInt8(truncatingIfNeeded: Frame.mark)
+                    offset += 1
+                    while offset < bytes.count, bytes[offset] != first { offset += 1 }
+                }
+            }
+            return transactions
+        }
+    }
+
+    /// Appends a transaction, durably if `sync`. If it fails the file is as it was.
+    mutating func append(_ transaction: Transaction, sync: Bool) throws(StoreError) {
+        var writer = ByteWriter()
+        writer.number(Frame.mark)
+        writer.raw(repeatElement(0, count: Frame.byteCount - 4))
+        writer.number(chain, at: 12)
+        transaction.write(to: &writer)
+        guard writer.bytes.count - Frame.byteCount <= Frame.longest else { throw .io(.fileTooLarge, doing: "writing imapd.log") }
+        writer.number(UInt32(writer.bytes.count - Frame.byteCount), at: 4)
+        let crc = writer.bytes.withUnsafeBytes { crc32c(UnsafeRawBufferPointer(rebasing: $0[12...])) }
+        writer.number(crc, at: 8)
+        guard writer.bytes.withUnsafeBytes({ file.write($0, at: position) }), !sync || fdatasync(file.raw) == 0 else {
+            let error = failure("writing imapd.log")
+            _ = ftruncate(file.raw, off_t(position))
+            throw error
+        }
+        position += writer.bytes.count
+        chain = crc
+    }
+}
+
+/// The first bytes of `imapd.log`.
+struct LogHeader {
+    /// Grows with each log that replaces another.
+    var generation: UInt64
+    /// The log that this one follows: its generation (0: none, the mailbox began empty with this log), how long it was,
+    /// and its last checksum. Whoever has read that one to its end can go on with this one.
+    var baseGeneration: UInt64 = 0
+    var baseLength: UInt64 = 0
+    var baseChain: UInt32 = 0
+    var uidValidity: UInt32
+    var mailboxID: ObjectID
+    /// The mailbox as the log begins.
+    var summary: Summary
+
+    private static let magic = Array("imapdlog".utf8)
+    private static let version: UInt32 = 1
+    static let byteCount = 160
+
+    func bytes() -> [UInt8] {
+        var writer = ByteWriter()
+        writer.raw(Self.magic)
+        writer.number(Self.version)
+        writer.number(UInt32(0))
+        writer.number(generation)
+        writer.number(baseGeneration)
+        writer.number(baseLength)
+        writer.number(baseChain)
+        writer.number(uidValidity)
+        writer.number(mailboxID.low)
+        writer.number(mailboxID.high)
+        summary.write(to: &writer)
+        writer.pad(to: Self.byteCount)
+        let crc = writer.bytes.withUnsafeBytes { crc32c(UnsafeRawBufferPointer(rebasing: $0[16...])) }
+        writer.number(crc, at: 12)
+        return writer.bytes
+    }
+
+    init(generation: UInt64, uidValidity: UInt32, mailboxID: ObjectID, summary: Summary) {
+        self.generation = generation
+        self.uidValidity = uidValidity
+        self.mailboxID = mailboxID
+        self.summary = summary
+    }
+
+    init?(from bytes: UnsafeRawBufferPointer) {
+        guard bytes.count == Self.byteCount else { return nil }
+        var reader = ByteReader(bytes)
+        guard reader.raw(8).elementsEqual(Self.magic), reader.number(UInt32.self) == Self.version,
+              reader.number(UInt32.self) == crc32c(UnsafeRawBufferPointer(rebasing: bytes[16...])) else { return nil }
+        generation = reader.number()
+        baseGeneration = reader.number()
+        baseLength = reader.number()
+        baseChain = reader.number()
+        uidValidity = reader.number()
+        mailboxID = ObjectID(low: reader.number(), high: reader.number())
+        summary = Summary(from: &reader)
+        guard reader.isWhole, uidValidity > 0, generation > 0, generation < .max else { return nil }
+    }
+}

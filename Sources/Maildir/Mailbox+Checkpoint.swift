@@ -1,0 +1,114 @@
+import CLinux
+import Glibc
+import IMAPTypes
+import MailStore
+
+/// Writing the index, and beginning the log anew.
+extension Mailbox {
+    /// A log may grow to this before it is taken into the index: what an open has to read of it costs less than a millisecond.
+    static let longestLog = 1 << 20
+
+    var isCheckpointDue: Bool { state.log.position > max(1 << 16, min(Self.longestLog, table.count * 12)) }
+
+    /// Under the lock: writes an index of the whole state, and a new log that begins with it.
+    ///
+    /// `isLogged` tells whether whoever has read the present log knows all of the state.
+    func checkpoint(isLogged: Bool = true) throws(StoreError) {
+        try raiseCeiling(state.summary.uidNext)
+        try Self.checkpoint(&state, in: directory, isLogged: isLogged, after: state.log.header.generation)
+        directory.setMark(mark)
+    }
+
+    static func checkpoint(
+        _ state: inout MailboxState, in directory: MailboxDirectory, isLogged: Bool, after generation: UInt64
+    ) throws(StoreError) {
+        guard let table = state.table else { return }
+        let old = state.log.header
+        var header = LogHeader(generation: generation + 1, uidValidity: old.uidValidity, mailboxID: old.mailboxID, summary: state.summary)
+        header.baseGeneration = isLogged ? old.generation : .max
+        header.baseLength = UInt64(state.log.position)
+        header.baseChain = state.log.chain
+        let logBytes = header.bytes()
+        let chain = logBytes.withUnsafeBytes { crc32c($0) }
+        var index = IndexHeader(generation: header.generation, logPosition: UInt64(LogHeader.byteCount), logChain: chain,
+                                uidValidity: old.uidValidity, mailboxID: old.mailboxID, summary: state.summary, count: 0,
+                                forgottenExpunges: table.expunged.forgotten)
+        let indexBytes = bytes(&index, table, state.keywords)
+        // The index first: alone it is complete, a log without its index is not.
+        try directory.root.replaceFile(IndexFile.name, with: indexBytes)
+        try directory.root.replaceFile(LogFile.name, with: logBytes)
+        guard let log = LogFile(in: directory.root), log.header.generation == header.generation else {
+            throw failure("reopening imapd.log of", directory.folder.directory)
+        }
+        state.log = log
+    }
+
+    /// The file: header, then the sections, each at a multiple of 8.
+    private static func bytes(_ header: inout IndexHeader, _ table: MessageTable, _ keywords: [Keyword]) -> [UInt8] {
+        let rows = (0..<table.count).filter { !table.isGone($0) }
+        header.count = rows.count
+        var writer = ByteWriter()
+        writer.bytes.reserveCapacity(IndexHeader.byteCount + rows.count * 160)
+        writer.raw(repeatElement(0, count: IndexHeader.byteCount))
+        func section(_ section: IndexHeader.Section, _ body: (inout ByteWriter) -> Void) {
+            writer.pad(to: 8)
+            let start = writer.bytes.count
+            body(&writer)
+            let length = writer.bytes.count - start
+            header.sections[section.rawValue] = IndexHeader.Place(offset: start, length: length)
+        }
+        section(.uid) { for row in rows { $0.number(table.uid(row)) } }
+        section(.flags) { for row in rows { $0.bytes.append(table.flags(row).rawValue) } }
+        section(.nameFlags) { for row in rows { $0.bytes.append(table.nameFlags(row).rawValue) } }
+        section(.place) { for row in rows { $0.bytes.append(table.place(row).intersection(.stored).rawValue) } }
+        section(.modSequence) { for row in rows { $0.number(table.modSequence(row)) } }
+        if rows.contains(where: { !table.keywords($0).isEmpty }) {
+            section(.keywordSets) { writer in
+                for row in rows {
+                    let set = table.keywords(row)
+                    writer.number(set.low)
+                    writer.number(set.high)
+                }
+            }
+        }
+        section(.internalDate) { for row in rows { $0.number(table.internalDate(row) ?? unknownDate) } }
+        section(.saveDate) { for row in rows { $0.number(table.saveDate(row)) } }
+        section(.size) { for row in rows { $0.number(table.size(row) ?? unknownSize) } }
+        section(.idLow) { for row in rows { $0.number(table.id(row).low) } }
+        section(.idHigh) { for row in rows { $0.number(table.id(row).high) } }
+        section(.nameOffset) { writer in
+            var offset: UInt32 = 0
+            writer.number(offset)
+            for row in rows {
+                offset &+= UInt32(truncatingIfNeeded: table.withBaseName(row) { $0.count })
+                writer.number(offset)
+            }
+        }
+        section(.names) { writer in
+            for row in rows { table.withBaseName(row) { writer.bytes.append(contentsOf: $0) } }
+        }
+        section(.oddInfos) { writer in
+            for (index, row) in rows.enumerated() where table.place(row).contains(.odd) {
+                let info = table.info(row)
+                writer.number(UInt32(truncatingIfNeeded: index))
+                writer.number(UInt8(truncatingIfNeeded: info.count))
+                writer.raw(info)
+            }
+        }
+        section(.keywords) { writer in
+            for keyword in keywords {
+                writer.number(UInt8(truncatingIfNeeded: keyword.name.utf8.count))
+                writer.raw(keyword.name.utf8)
+            }
+        }
+        section(.expunged) { table.expunged.write(to: &$0) }
+        writer.bytes.withUnsafeBytes { bytes in
+            for index in header.sections.indices {
+                let place = header.sections[index]
+                header.sections[index].checksum = clinux_checksum(bytes.baseAddress! + place.offset, place.length)
+            }
+        }
+        writer.bytes.replaceSubrange(0..<IndexHeader.byteCount, with: header.bytes())
+        return writer.bytes
+    }
+}

@@ -1,0 +1,180 @@
+import Glibc
+import IMAPTypes
+import Logging
+import MailStore
+
+/// When index and log are not both there and whole.
+extension Mailbox {
+    /// Under the lock: gathers what index, log, mark and account still know, looks at the directory, and writes both anew.
+    ///
+    /// A mailbox that nobody served so far gets its files in this way too. A UID that may have been given is not given again:
+    /// where the files do not tell how far UIDs went, they go on behind those that were set aside.
+    static func repair(_ directory: MailboxDirectory, _ account: Account, _ logger: Logger) throws(StoreError) -> MailboxState {
+        let index = IndexFile(in: directory.root), log = LogFile(in: directory.root), mark = directory.mark
+        let known = account.mailbox(directory.folder)
+        let isFirst = index == nil && log == nil && mark == nil && (known?.uidValidity ?? 0) == 0
+        if !isFirst {
+            logger.warning("Index or log is missing or damaged; they are made anew", metadata: [
+                "index": index == nil ? "missing or damaged" : "whole", "log": log == nil ? "missing or damaged" : "readable",
+            ])
+        }
+        let id = log?.header.mailboxID ?? index?.header.mailboxID ?? known.flatMap { $0.uidValidity > 0 ? $0.id : nil } ?? .random()
+        let uidValidity: UInt32
+        if let validity = log?.header.uidValidity ?? index?.header.uidValidity ?? mark?.uidValidity
+            ?? known.flatMap({ $0.uidValidity > 0 ? $0.uidValidity : nil }) {
+            uidValidity = validity
+        } else {
+            uidValidity = try account.begin(directory.folder, id: id)
+        }
+
+        var salvage = Salvage()
+        if let index, index.header.uidValidity == uidValidity { salvage.take(index) }
+        if let log, log.header.uidValidity == uidValidity, log.header.generation >= index?.header.generation ?? 0 { salvage.take(log) }
+        let newest = max(log?.header.generation ?? 0, index?.header.generation ?? 0)
+        var isComplete = isFirst
+        if let mark, mark.uidValidity == uidValidity {
+            salvage.summary.uidNext = max(salvage.summary.uidNext, mark.uidNext)
+            salvage.summary.modSequence = max(salvage.summary.modSequence, mark.modSequence)
+            isComplete = mark.generation >= newest
+        }
+        if !isComplete {
+            if let known, known.uidValidity == uidValidity { salvage.summary.uidNext = max(salvage.summary.uidNext, known.ceiling) }
+            // No change that was told before may look newer than one to come.
+            salvage.summary.modSequence = max(salvage.summary.modSequence, UInt64(max(now(), 0) / 1_000_000))
+        }
+        if !isFirst { salvage.summary.modSequence += 1 }
+
+        let table = salvage.table()
+        salvage.summary.uidNext = max(salvage.summary.uidNext, table.count > 0 ? UInt64(table.uid(table.count - 1)) + 1 : 1)
+        if !isFirst { table.forgetExpunges(upTo: salvage.summary.modSequence) }
+
+        let generation = max(newest, mark?.generation ?? 0)
+        var header = LogHeader(generation: max(generation, 1), uidValidity: uidValidity, mailboxID: id, summary: salvage.summary)
+        header.baseGeneration = .max
+        // A log of no length, to hang the state on until the checkpoint has made a real one.
+        try directory.root.replaceFile(LogFile.name, with: header.bytes())
+        guard let placeholder = LogFile(in: directory.root) else { throw failure("making imapd.log of", directory.folder.directory) }
+        var state = MailboxState(placeholder, summary: salvage.summary, keywords: salvage.keywords, table: table)
+        try scanIntoTable(&state, directory, logger)
+        recount(&state)
+        try checkpoint(&state, in: directory, isLogged: false, after: header.generation)
+        if UInt64(state.summary.uidNext) > known?.ceiling ?? 0 || known?.uidValidity != uidValidity {
+            _ = try account.reserveUIDs(directory.folder, uidValidity: uidValidity, id: id, uidNext: state.summary.uidNext)
+        }
+        directory.setMark(LogMark(generation: state.log.header.generation, length: UInt64(state.log.position),
+                                  uidValidity: uidValidity, uidNext: state.summary.uidNext, modSequence: state.summary.modSequence))
+        return state
+    }
+
+    /// Counts the messages anew.
+    static func recount(_ state: inout MailboxState) {
+        guard let table = state.table else { return }
+        var summary = state.summary
+        summary.messages = 0
+        summary.unseen = 0
+        summary.deleted = 0
+        summary.recent = 0
+        summary.unsized = 0
+        summary.size = 0
+        for row in 0..<table.count where !table.isGone(row) {
+            summary.count(table.flags(row), uid: table.uid(row), size: table.size(row), by: 1)
+        }
+        state.summary = summary
+    }
+}
+
+/// Messages put together from what is left.
+private struct Salvage {
+    var summary = Summary()
+    var keywords: [Keyword] = []
+    private var rows: [UInt32: (row: MessageRow, base: [UInt8], info: [UInt8])] = [:]
+    private var bases: [[UInt8]: UInt32] = [:]
+
+    private mutating func raise(_ other: Summary) {
+        summary.modSequence = max(summary.modSequence, other.modSequence)
+        summary.uidNext = max(summary.uidNext, other.uidNext)
+        summary.claimed = max(summary.claimed, other.claimed)
+    }
+
+    mutating func take(_ index: IndexFile) {
+        raise(index.header.summary)
+        keywords = MailboxState.keywords(from: index)
+        let table = MessageTable(index)
+        for row in 0..<table.count { put(table.row(whole: row), table.baseName(row), table.info(row)) }
+    }
+
+    mutating func take(_ log: LogFile) {
+        raise(log.header.summary)
+        for transaction in log.salvage() {
+            raise(transaction.summary)
+            for entry in transaction.entries { take(entry, modSequence: transaction.summary.modSequence) }
+        }
+    }
+
+    private mutating func put(_ row: MessageRow, _ base: [UInt8], _ info: [UInt8]) {
+        guard !base.isEmpty else { return }
+        // A file has one UID: the larger.
+        if let other = bases[base], other != row.uid {
+            if other > row.uid { return }
+            rows[other] = nil
+        }
+        bases[base] = row.uid
+        rows[row.uid] = (row, base, info)
+    }
+
+    private mutating func take(_ entry: Transaction.Entry, modSequence: UInt64) {
+        switch entry {
+        case .add(let row, let base, let info):
+            if rows[row.uid] == nil { put(row, base, info) }
+        case .flags(let flags, let keywords, let ranges):
+            forEach(ranges) { entry in
+                entry.row.flags = flags
+                entry.row.keywords = keywords
+                entry.row.modSequence = modSequence
+            }
+        case .keyword(let keyword):
+            if !keywords.contains(keyword), keywords.count < KeywordSet.capacity { keywords.append(keyword) }
+        case .expunge(let ranges):
+            // Only what was there: if its file still is, it gets a new UID.
+            for uid in uids(in: ranges) {
+                if let base = rows.removeValue(forKey: uid)?.base { bases[base] = nil }
+            }
+        case .named(let place, let flags, let ranges):
+            forEach(ranges) { entry in
+                entry.row.place = place.subtracting(.odd)
+                entry.row.nameFlags = flags
+                entry.info = []
+            }
+        case .namedOddly(let uid, let place, let info):
+            forEach(uid > 0 ? [uid...uid] : []) { entry in
+                entry.row.place = place.union([.odd, .hasInfo])
+                entry.row.nameFlags = info.withUnsafeBytes { FileName.info($0) }.flags
+                entry.info = info
+            }
+        case .details(let uid, let date, let size):
+            forEach(uid > 0 ? [uid...uid] : []) { entry in
+                entry.row.internalDate = date == unknownDate ? nil : date
+                entry.row.size = size == unknownSize ? nil : size
+            }
+        }
+    }
+
+    private func uids(in ranges: [ClosedRange<UInt32>]) -> [UInt32] {
+        ranges.flatMap { range in range.count <= rows.count ? range.filter { rows[$0] != nil } : rows.keys.filter(range.contains) }
+    }
+
+    private mutating func forEach(
+        _ ranges: [ClosedRange<UInt32>], _ body: (inout (row: MessageRow, base: [UInt8], info: [UInt8])) -> Void
+    ) {
+        for uid in uids(in: ranges) { body(&rows[uid]!) }
+    }
+
+    func table() -> MessageTable {
+        let table = MessageTable(nil)
+        for uid in rows.keys.sorted() {
+            guard let (row, base, info) = rows[uid] else { continue }
+            table.append(row, base: base, info: info)
+        }
+        return table
+    }
+}

@@ -1,0 +1,253 @@
+import Glibc
+import IMAPTypes
+import Logging
+import MailStore
+
+/// Finding what others did in new/ and cur/.
+///
+/// Modification times say whether there is anything to look for. They are read before the directory, and a directory that
+/// was changed within a second of a look at it is looked at again: the change may be the first of two within one tick.
+extension Mailbox {
+    /// So many new messages at once go straight into a new index.
+    private static let bulk = 2000
+
+    private struct Due {
+        var new: Bool
+        var cur: Bool
+        var newState: DirectoryState
+        var curState: DirectoryState
+    }
+
+    /// `nil` if a directory is gone.
+    private static func due(_ summary: Summary, _ directory: MailboxDirectory) -> Due? {
+        let time = now()
+        guard let new = directory.new.status(), let cur = directory.cur.status(), new.st_nlink > 0, cur.st_nlink > 0 else { return nil }
+        let newState = DirectoryState(modified: nanoseconds(new.st_mtim), verified: time)
+        let curState = DirectoryState(modified: nanoseconds(cur.st_mtim), verified: time)
+        return Due(
+            // new/ is mostly empty and cheap to read: while in doubt, every time. cur/ only once the doubt can be settled.
+            new: newState.modified != summary.new.modified || !summary.new.isSettled,
+            cur: curState.modified != summary.cur.modified || !summary.cur.isSettled && curState.isSettled,
+            newState: newState, curState: curState)
+    }
+
+    /// Takes deliveries and other programs' changes into the log.
+    func scanIfDue() throws(StoreError) {
+        guard let due = Self.due(state.summary, directory) else { throw .noSuchMailbox(directory.mailbox) }
+        if due.new || due.cur { try locked { () throws(StoreError) in try scan() } }
+    }
+
+    /// Whether there may be something to find.
+    var isScanDue: Bool {
+        guard let due = Self.due(state.summary, directory) else { return true }
+        return due.new || due.cur
+    }
+
+    /// Under the lock.
+    private func scan() throws(StoreError) {
+        guard let due = Self.due(state.summary, directory), due.new || due.cur else { return }
+        var finding = try Self.find(in: directory, table, &nameIndex, readsCur: due.cur)
+        var summary = state.summary
+        summary.new = due.newState
+        if finding.didReadCur { summary.cur = due.curState }
+        if finding.isEmpty {
+            // Others need not look too.
+            if summary.new.modified != state.summary.new.modified || summary.cur.modified != state.summary.cur.modified
+                || summary.new.isSettled != state.summary.new.isSettled || summary.cur.isSettled != state.summary.cur.isSettled {
+                try commit(Transaction(summary: summary), sync: false)
+            }
+            return
+        }
+        var transaction = newTransaction()
+        transaction.summary.new = summary.new
+        transaction.summary.cur = summary.cur
+        if transaction.summary.uidNext + UInt64(finding.arrivals.count) > 1 << 32 {
+            logger.error("The mailbox has no UIDs left; new messages are not shown")
+            finding.arrivals = []
+        }
+        let known = table.count
+        let isBulk = finding.arrivals.count > Self.bulk
+        Self.log(&finding, table, &transaction)
+        let seenFrom = state.summary.uidNext
+        if isBulk {
+            var ours = News()
+            state.apply(transaction, news: &ours)
+            tellOwn(ours)
+            try checkpoint(isLogged: false)
+        } else {
+            try commit(transaction)
+            tellOwn(Self.news(transaction, table))
+        }
+        logger.debug("Scanned", metadata: ["arrived": "\(table.count - known)", "from": "\(seenFrom)"])
+    }
+
+    /// What a scan found is news to the session, although it is we who logged it.
+    private func tellOwn(_ found: News) {
+        news.expunged += found.expunged
+        news.flagged += found.flagged
+    }
+
+    private static func news(_ transaction: Transaction, _ table: MessageTable) -> News {
+        var news = News()
+        for entry in transaction.entries {
+            switch entry {
+            case .flags(_, _, let ranges):
+                MailboxState.forEachRow(table, ranges) { news.flagged.append(table.uid($0)) }
+            case .expunge(let ranges):
+                for range in ranges {
+                    var row = table.firstRow(from: range.lowerBound)
+                    while row < table.count, table.uid(row) <= range.upperBound {
+                        if table.place(row).contains(.expunged) { news.expunged.append(table.uid(row)) }
+                        row += 1
+                    }
+                }
+            default: break
+            }
+        }
+        return news
+    }
+
+    /// For a mailbox that is made anew: puts what is in the directories into the table, without a log.
+    static func scanIntoTable(_ state: inout MailboxState, _ directory: MailboxDirectory, _ logger: Logger) throws(StoreError) {
+        guard let table = state.table, let due = due(state.summary, directory) else { return }
+        var index = NameIndex()
+        var finding = try find(in: directory, table, &index, readsCur: true)
+        var transaction = Transaction(summary: state.summary)
+        transaction.summary.new = due.newState
+        transaction.summary.cur = due.curState
+        if transaction.summary.uidNext + UInt64(finding.arrivals.count) > 1 << 32 { finding.arrivals = [] }
+        log(&finding, table, &transaction)
+        var news = News()
+        state.apply(transaction, news: &news)
+    }
+
+    // MARK: Comparing
+
+    struct Arrival {
+        var key: FileName.ArrivalKey
+        var info: [UInt8]
+        var place: Place
+    }
+
+    /// What differs between directories and table.
+    struct Finding {
+        var arrivals: [Arrival] = []
+        var vanished: [Int] = []
+        /// Files of other names than the table has.
+        var renamed: [Int: (info: [UInt8], place: Place)] = [:]
+        var didReadCur = false
+
+        var isEmpty: Bool { arrivals.isEmpty && vanished.isEmpty && renamed.isEmpty }
+    }
+
+    private static func find(
+        in directory: MailboxDirectory, _ table: MessageTable, _ index: inout NameIndex, readsCur: Bool
+    ) throws(StoreError) -> Finding {
+        var finding = try look(directory, table, &index, readsCur: readsCur)
+        if !readsCur, !finding.vanished.isEmpty {
+            // It left new/: most likely for cur/.
+            finding = try look(directory, table, &index, readsCur: true)
+        }
+        if !finding.vanished.isEmpty {
+            // A reading may miss a file that is renamed meanwhile: nothing is gone before it was missed twice.
+            let first = Set(finding.vanished)
+            finding = try look(directory, table, &index, readsCur: true)
+            finding.vanished = finding.vanished.filter { row in
+                first.contains(row) && directory.directory(table.place(row)).status(table.name(row)) == nil
+            }
+        }
+        return finding
+    }
+
+    private static func look(
+        _ directory: MailboxDirectory, _ table: MessageTable, _ index: inout NameIndex, readsCur: Bool
+    ) throws(StoreError) -> Finding {
+        var listing = Listing()
+        guard listing.read(directory.new, isNew: true), !readsCur || listing.read(directory.cur, isNew: false) else {
+            throw failure("reading", directory.folder.directory)
+        }
+        var finding = Finding()
+        finding.didReadCur = readsCur
+        if !listing.entries.isEmpty { index.extend(over: table) }
+        var seen = [Bool](repeating: false, count: table.count)
+        for entry in listing.entries {
+            let row = listing.withBase(entry) { index.row($0, in: table) }
+            let inNew: Place = entry.isNew ? .new : []
+            guard let row else {
+                let info = listing.withInfo(entry) { Array($0) }
+                finding.arrivals.append(Arrival(key: FileName.ArrivalKey(base: listing.withBase(entry) { Array($0) }), info: info, place: inNew))
+                continue
+            }
+            let place = table.place(row)
+            let isSame = place.contains(.new) == entry.isNew && listing.withInfo(entry) { info in
+                if info.isEmpty { return !place.contains(.hasInfo) }
+                let parsed = FileName.info(info)
+                if parsed.isPlain, !place.contains(.odd) { return place.contains(.hasInfo) && parsed.flags == table.nameFlags(row) }
+                return place.contains(.hasInfo) && info.elementsEqual(table.info(row))
+            }
+            // The known name counts before another. But in cur/ after new/: it moved between the two readings.
+            if seen[row], !isSame, !place.contains(.new) || entry.isNew { continue }
+            seen[row] = true
+            finding.renamed[row] = isSame ? nil : (listing.withInfo(entry) { Array($0) }, inNew)
+        }
+        for row in 0..<table.count where !seen[row] {
+            let place = table.place(row)
+            if !place.isGone, readsCur || place.contains(.new) { finding.vanished.append(row) }
+        }
+        finding.arrivals.sort { FileName.isOrdered($0.key, $1.key) }
+        // One base name, one message: what is in cur/ counts.
+        var single: [Arrival] = []
+        for arrival in finding.arrivals {
+            if let last = single.last, last.key.base == arrival.key.base {
+                if last.place.contains(.new) { single[single.count - 1] = arrival }
+            } else {
+                single.append(arrival)
+            }
+        }
+        finding.arrivals = single
+        return finding
+    }
+
+    /// Writes the finding into a transaction.
+    private static func log(_ finding: inout Finding, _ table: MessageTable, _ transaction: inout Transaction) {
+        let time = now() / 1_000_000_000
+        // What another program changed in a name is changed in our flags too; what we changed and did not rename yet, stays.
+        for (row, (info, place)) in finding.renamed.sorted(by: { $0.key < $1.key }) {
+            let parsed = info.withUnsafeBytes { FileName.info($0) }
+            let uid = table.uid(row)
+            let before = table.nameFlags(row), flags = table.flags(row)
+            let merged = flags.union(parsed.flags.subtracting(before)).subtracting(before.subtracting(parsed.flags))
+            if merged != flags {
+                transaction.entries.append(.flags(merged, table.keywords(row), [uid...uid]))
+                transaction.summary.recount(flags, merged)
+            }
+            if parsed.isPlain {
+                transaction.entries.append(.named(parsed.isPresent ? place.union(.hasInfo) : place, parsed.flags, [uid...uid]))
+            } else {
+                transaction.entries.append(.namedOddly(uid, place.union([.hasInfo, .odd]), info))
+            }
+        }
+        var gone = RowRanges()
+        for row in finding.vanished {
+            gone.append(row, uid: table.uid(row))
+            transaction.summary.count(table.flags(row), uid: table.uid(row), size: table.size(row), by: -1)
+        }
+        if !gone.ranges.isEmpty { transaction.entries.append(.expunge(gone.ranges)) }
+        for arrival in finding.arrivals {
+            let parsed = arrival.info.withUnsafeBytes { FileName.info($0) }
+            let base = arrival.key.base
+            var row = MessageRow(uid: UInt32(truncatingIfNeeded: transaction.summary.uidNext),
+                                 id: base.withUnsafeBytes { ObjectID(baseName: $0) })
+            row.flags = parsed.flags
+            row.nameFlags = parsed.flags
+            row.place = arrival.place
+            if parsed.isPresent { row.place.insert(.hasInfo) }
+            if !parsed.isPlain { row.place.insert(.odd) }
+            row.modSequence = transaction.summary.modSequence
+            row.saveDate = time
+            transaction.entries.append(.add(row, base: base, info: row.place.contains(.odd) ? arrival.info : []))
+            transaction.summary.uidNext += 1
+            transaction.summary.count(row.flags, uid: row.uid, size: nil, by: 1)
+        }
+    }
+}

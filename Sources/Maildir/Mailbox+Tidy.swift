@@ -1,0 +1,106 @@
+import Glibc
+import IMAPTypes
+import MailStore
+
+/// Write-behind: file names follow the flags, and messages leave new/.
+extension Mailbox {
+    /// So many renames at a time, then others may have the lock.
+    private static let batch = 500
+
+    /// Whether a file's name lags behind, or a message that some session has had is still in new/.
+    private func isDue(_ row: Int) -> Bool {
+        let place = table.place(row)
+        return !place.isGone && (table.flags(row) != table.nameFlags(row)
+                                 || place.contains(.new) && table.uid(row) <= state.summary.claimed)
+    }
+
+    var isTidyingDue: Bool { isCheckpointDue || !details.isEmpty || (0..<table.count).contains(where: isDue) }
+
+    /// Does a part of it. Returns whether there is more.
+    func tidy() throws(StoreError) -> Bool {
+        try saveDetails()
+        guard let first = (0..<table.count).first(where: isDue) else {
+            if isCheckpointDue { try locked { () throws(StoreError) in if isCheckpointDue { try checkpoint() } } }
+            return false
+        }
+        return try locked { () throws(StoreError) in
+            var transaction = Transaction(summary: state.summary)
+            var done = 0
+            var row = first
+            var isStale = false
+            var groups: [[UInt8]: (place: Place, flags: SystemFlags, rows: RowRanges)] = [:]
+            transaction.summary.cur = try changingCur { () throws(StoreError) in
+                while row < table.count, done < Self.batch {
+                    defer { row += 1 }
+                    guard isDue(row) else { continue }
+                    done += 1
+                    guard let info = rename(row) else {
+                        isStale = isStale || errno == ENOENT
+                        continue
+                    }
+                    let flags = table.flags(row)
+                    let parsed = info.withUnsafeBytes { FileName.info($0) }
+                    if parsed.isPlain {
+                        groups[info, default: (.hasInfo, flags, RowRanges())].rows.append(row, uid: table.uid(row))
+                    } else {
+                        transaction.entries.append(.namedOddly(table.uid(row), [.hasInfo, .odd], info))
+                    }
+                }
+            }
+            // Somebody else was faster: the next look finds out what the file is called now.
+            if isStale {
+                state.summary.cur = DirectoryState()
+                transaction.summary.cur = DirectoryState()
+            }
+            for (_, group) in groups { transaction.entries.append(.named(group.place, group.flags, group.rows.ranges)) }
+            if !transaction.entries.isEmpty { try commit(transaction, sync: false) }
+            // Only if something was got done: what cannot be renamed now is left for another day.
+            return !transaction.entries.isEmpty && (row < table.count || isCheckpointDue)
+        }
+    }
+
+    /// Gives a message's file the name of its flags in cur/. Returns the new info part; `nil` if it could not be renamed:
+    /// the flags are in the log, so nothing is lost. `errno` tells why.
+    private func rename(_ row: Int) -> [UInt8]? {
+        let base = table.baseName(row), old = table.info(row)
+        let info = FileName.info(old, with: table.flags(row))
+        guard base.count + info.count <= FileName.longest else {
+            errno = ENAMETOOLONG
+            return nil
+        }
+        if directory.directory(table.place(row)).renameExclusively(base + old, to: directory.cur, base + info) { return info }
+        let code = errno
+        if code != ENOENT {
+            logger.notice("A message's file could not be renamed for its flags", metadata: [
+                "file": "\(printable(base))", "error": "\(String(cString: strerror(code)))",
+            ])
+        }
+        errno = code
+        return nil
+    }
+
+    // MARK: Details
+
+    /// Remembers what was looked up of a message, and writes it down once there is enough of it.
+    func noteDetails(_ uid: UInt32, internalDate: Int64, size: UInt64) {
+        details[uid] = (internalDate, size)
+        // What cannot be written down now is looked up again.
+        if details.count >= 1000 { try? saveDetails() }
+    }
+
+    func saveDetails() throws(StoreError) {
+        guard !details.isEmpty else { return }
+        let found = details
+        details = [:]
+        try locked { () throws(StoreError) in
+            var transaction = Transaction(summary: state.summary)
+            for (uid, (date, size)) in found.sorted(by: { $0.key < $1.key }) {
+                guard let row = table.row(uid), !table.isGone(row), table.size(row) == nil else { continue }
+                transaction.entries.append(.details(uid, internalDate: date, size: size))
+                transaction.summary.unsized -= min(transaction.summary.unsized, 1)
+                transaction.summary.size &+= size
+            }
+            if !transaction.entries.isEmpty { try commit(transaction, sync: false) }
+        }
+    }
+}

@@ -1,0 +1,220 @@
+import Glibc
+import IMAPTypes
+import Logging
+import MailStore
+
+/// A mailbox on the disk: its directory, and its state as far as this object has read it.
+///
+/// Reading takes no lock. Whoever writes does it inside `locked`, which first reads what others wrote.
+final class Mailbox {
+    let directory: MailboxDirectory
+    let account: Account
+    let logger: Logger
+    /// Whether it holds the messages, or only the summary and the keywords.
+    let hasRows: Bool
+    var state: MailboxState
+    /// What was taken in from others, for a session that has not been told.
+    var news = News()
+    /// Rows by base name, made when a scan first needs it.
+    var nameIndex = NameIndex()
+    /// INTERNALDATE and RFC822.SIZE that were looked up and are not in the log yet, by UID.
+    var details: [UInt32: (internalDate: Int64, size: UInt64)] = [:]
+    /// Called when the state was read anew and rows are others than before.
+    var onReload: ((MessageTable) -> Void)?
+    /// UIDs below this are set aside in the account's file; 0 when that was not looked up yet.
+    private var ceiling: UInt64 = 0
+
+    /// Opens the mailbox, and makes or repairs its files where necessary.
+    init(_ directory: MailboxDirectory, _ account: Account, hasRows: Bool) throws(StoreError) {
+        self.directory = directory
+        self.account = account
+        self.hasRows = hasRows
+        var logger = account.logger
+        logger[metadataKey: "mailbox"] = "\(directory.mailbox.string)"
+        self.logger = logger
+        state = try Self.load(directory, account, logger, hasRows: hasRows)
+    }
+
+    var table: MessageTable {
+        guard let table = state.table else { preconditionFailure("this mailbox was opened without its messages") }
+        return table
+    }
+
+    // MARK: Reading
+
+    /// The state that index and log tell; made or repaired, under the lock, if they tell none.
+    private static func load(
+        _ directory: MailboxDirectory, _ account: Account, _ logger: Logger, hasRows: Bool
+    ) throws(StoreError) -> MailboxState {
+        // Index and log are replaced one after the other: a reader may meet them in between.
+        for _ in 0..<3 {
+            if let state = assemble(directory, logger, hasRows: hasRows, isLocked: false) { return state }
+        }
+        try directory.lock()
+        defer { directory.unlock() }
+        if let state = assemble(directory, logger, hasRows: hasRows, isLocked: true) { return state }
+        return try repair(directory, account, logger)
+    }
+
+    /// `nil` if the files are not there, do not belong together, or do not reach as far as they did.
+    static func assemble(
+        _ directory: MailboxDirectory, _ logger: Logger, hasRows: Bool, isLocked: Bool
+    ) -> MailboxState? {
+        // The mark first: it follows the log.
+        let mark = directory.mark
+        guard let log = LogFile(in: directory.root),
+              var state = MailboxState(log, IndexFile(in: directory.root), rows: hasRows),
+              let size = log.file.status().map({ Int($0.st_size) }), size >= state.log.position else { return nil }
+        if let mark, mark.generation > log.header.generation
+            || mark.generation == log.header.generation && mark.length > UInt64(size) { return nil }
+        guard let (transactions, isWhole) = state.log.readOn(size: size) else { return nil }
+        var news = News()
+        for transaction in transactions { state.apply(transaction, news: &news) }
+        if !isWhole, !cutTail(of: &state.log, size: size, logger, isLocked: isLocked) { return nil }
+        return state
+    }
+
+    /// Bytes that do not verify are at the end of the log: those of a write that a crash cut short are cut off. False if
+    /// that cannot be known yet, or if there is more behind them.
+    private static func cutTail(of log: inout LogFile, size: Int, _ logger: Logger, isLocked: Bool) -> Bool {
+        // Without the lock, somebody may be writing them just now.
+        guard isLocked, let rest = log.file.read(at: log.position, count: size - log.position) else { return false }
+        let hasMore = rest.withUnsafeBytes { bytes in bytes.indices.contains { LogFile.frame(bytes, at: $0) != nil } }
+        guard !hasMore, ftruncate(log.file.raw, off_t(log.position)) == 0 else { return false }
+        logger.notice("The log ended in the middle of a record, which was cut off", metadata: ["bytes": "\(size - log.position)"])
+        return true
+    }
+
+    /// Takes in what others have written since. Without the lock it leaves a tail that does not verify for the next time.
+    func catchUp(isLocked: Bool) throws(StoreError) {
+        guard let status = state.log.file.status() else { throw failure("reading imapd.log of", directory.folder.directory) }
+        let size = Int(status.st_size)
+        if size > state.log.position {
+            guard let (transactions, isWhole) = state.log.readOn(size: size) else {
+                throw failure("reading imapd.log of", directory.folder.directory)
+            }
+            for transaction in transactions { state.apply(transaction, news: &news) }
+            if !isWhole {
+                // Wait for whoever writes, then look again; if it is nobody, the tail is torn.
+                if !isLocked {
+                    return try locked {}
+                } else if !Self.cutTail(of: &state.log, size: size, logger, isLocked: true) {
+                    return try reload()
+                }
+            }
+        } else if size < state.log.position {
+            return isLocked ? try reload() : try locked {}
+        }
+        if status.st_nlink == 0 { try followLog() }
+    }
+
+    /// The log was replaced. If the new one goes on where the old one ended, we go on too.
+    private func followLog() throws(StoreError) {
+        if let log = LogFile(in: directory.root), log.header.baseGeneration == state.log.header.generation,
+           log.header.baseLength == UInt64(state.log.position), log.header.baseChain == state.log.chain {
+            state.log = log
+            try catchUp(isLocked: false)
+        } else {
+            guard directory.root.status("cur".utf8) != nil else { throw .noSuchMailbox(directory.mailbox) }
+            state = try Self.load(directory, account, logger, hasRows: hasRows)
+            reloaded()
+        }
+    }
+
+    /// Under the lock: reads everything anew, and repairs it if need be.
+    private func reload() throws(StoreError) {
+        if let state = Self.assemble(directory, logger, hasRows: hasRows, isLocked: true) {
+            self.state = state
+        } else {
+            state = try Self.repair(directory, account, logger)
+            if !hasRows { state.table = nil }
+        }
+        reloaded()
+    }
+
+    private func reloaded() {
+        ceiling = 0
+        nameIndex = NameIndex()
+        if let table = state.table { onReload?(table) }
+    }
+
+    // MARK: Writing
+
+    private var lockDepth = 0
+
+    func locked<R>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {
+        if lockDepth == 0 { try directory.lock() }
+        lockDepth += 1
+        defer {
+            lockDepth -= 1
+            if lockDepth == 0 { directory.unlock() }
+        }
+        if lockDepth == 1 { try catchUp(isLocked: true) }
+        return try body()
+    }
+
+    /// Under the lock: writes a transaction to the log and takes it in, without telling the session of it.
+    func commit(_ transaction: Transaction, sync: Bool = true) throws(StoreError) {
+        try raiseCeiling(transaction.summary.uidNext)
+        try state.log.append(transaction, sync: sync)
+        var ours = News()
+        state.apply(transaction, news: &ours)
+        directory.setMark(mark)
+    }
+
+    var mark: LogMark {
+        LogMark(generation: state.log.header.generation, length: UInt64(state.log.position),
+                uidValidity: state.log.header.uidValidity, uidNext: state.summary.uidNext, modSequence: state.summary.modSequence)
+    }
+
+    /// So that the UIDs are known to have been given even if every file of the mailbox is lost.
+    func raiseCeiling(_ uidNext: UInt64) throws(StoreError) {
+        guard uidNext > ceiling else { return }
+        if ceiling == 0, let known = account.mailbox(directory.folder), known.uidValidity == state.log.header.uidValidity {
+            ceiling = known.ceiling
+        }
+        if uidNext > ceiling {
+            ceiling = try account.reserveUIDs(directory.folder, uidValidity: state.log.header.uidValidity,
+                                              id: state.log.header.mailboxID, uidNext: uidNext)
+        }
+    }
+
+    /// A transaction that changes something that CONDSTORE tells of.
+    func newTransaction() -> Transaction {
+        var transaction = Transaction(summary: state.summary)
+        transaction.summary.modSequence += 1
+        return transaction
+    }
+
+    /// Indexes for keywords; those that are new get one in `transaction`.
+    func keywordSet(_ keywords: Set<Keyword>, in transaction: inout Transaction) throws(StoreError) -> KeywordSet {
+        var set = KeywordSet()
+        guard !keywords.isEmpty else { return set }
+        var known = state.keywords
+        for entry in transaction.entries {
+            if case .keyword(let keyword) = entry { known.append(keyword) }
+        }
+        // Sorted: the order must not depend on a hash.
+        for keyword in keywords.sorted(by: { $0.name < $1.name }) {
+            if let index = known.firstIndex(of: keyword) {
+                set[index] = true
+            } else {
+                guard known.count < KeywordSet.capacity else { throw .tooManyKeywords }
+                set[known.count] = true
+                known.append(keyword)
+                transaction.entries.append(.keyword(keyword))
+            }
+        }
+        return set
+    }
+
+    /// Does something of our own in cur/, so that it is not taken for somebody else's: if nobody had changed the directory
+    /// before, its modification time afterwards is the one to remember in the returned state.
+    func changingCur(_ body: () throws(StoreError) -> Void) throws(StoreError) -> DirectoryState {
+        var known = state.summary.cur
+        let before = directory.cur.status().map { nanoseconds($0.st_mtim) }
+        try body()
+        if before == known.modified, let after = directory.cur.status() { known.modified = nanoseconds(after.st_mtim) }
+        return known
+    }
+}

@@ -1,0 +1,120 @@
+import IMAPTypes
+import MailStore
+
+/// A mailbox as its index and its log tell, up to a position of the log.
+struct MailboxState {
+    var log: LogFile
+    var summary: Summary
+    var keywords: [Keyword]
+    /// `nil` where only the summary is wanted.
+    var table: MessageTable?
+
+    var uidValidity: UIDValidity { UIDValidity(log.header.uidValidity) ?? UIDValidity(1)! }
+
+    /// The state at the beginning of `log`, or where `index` ends in it. `nil` if they do not belong together.
+    init?(_ log: LogFile, _ index: IndexFile?, rows: Bool) {
+        self.log = log
+        guard let index else {
+            guard log.header.baseGeneration == 0 else { return nil }
+            summary = log.header.summary
+            keywords = []
+            table = rows ? MessageTable(nil) : nil
+            return
+        }
+        guard index.header.generation == log.header.generation, index.header.uidValidity == log.header.uidValidity,
+              index.header.mailboxID == log.header.mailboxID, index.header.logPosition >= UInt64(LogHeader.byteCount) else { return nil }
+        self.log.position = Int(index.header.logPosition)
+        self.log.chain = index.header.logChain
+        summary = index.header.summary
+        keywords = Self.keywords(from: index)
+        table = rows ? MessageTable(index) : nil
+    }
+
+    init(_ log: LogFile, summary: Summary, keywords: [Keyword], table: MessageTable?) {
+        self.log = log
+        self.summary = summary
+        self.keywords = keywords
+        self.table = table
+    }
+
+    static func keywords(from index: IndexFile) -> [Keyword] {
+        var reader = ByteReader(index.bytes(.keywords))
+        var keywords: [Keyword] = []
+        while !reader.isAtEnd, keywords.count < KeywordSet.capacity {
+            guard let keyword = Keyword(reader.raw(Int(reader.number(UInt8.self)))) else { break }
+            keywords.append(keyword)
+        }
+        return keywords
+    }
+
+    /// Rows of messages that are there, with UIDs in the range.
+    static func forEachRow(_ table: MessageTable, _ ranges: [ClosedRange<UInt32>], _ body: (Int) -> Void) {
+        for range in ranges {
+            var row = table.firstRow(from: range.lowerBound)
+            while row < table.count, table.uid(row) <= range.upperBound {
+                if !table.isGone(row) { body(row) }
+                row += 1
+            }
+        }
+    }
+
+    /// Takes in what a transaction says. UIDs of messages that it expunges or whose flags it changes go to `news`.
+    mutating func apply(_ transaction: Transaction, news: inout News) {
+        summary = transaction.summary
+        for entry in transaction.entries {
+            if case .keyword(let keyword) = entry {
+                if keywords.count < KeywordSet.capacity { keywords.append(keyword) }
+                continue
+            }
+            guard let table else { continue }
+            switch entry {
+            case .keyword: break
+            case .add(let row, let base, let info):
+                // Never out of order, whatever the file says: the table is searched by halves.
+                if table.count == 0 || table.uid(table.count - 1) < row.uid { table.append(row, base: base, info: info) }
+            case .flags(let flags, let keywords, let ranges):
+                Self.forEachRow(table, ranges) { row in
+                    table.setFlags(row, flags, keywords, modSequence: summary.modSequence)
+                    news.flagged.append(table.uid(row))
+                }
+            case .expunge(let ranges):
+                for range in ranges { table.rememberExpunge(range, modSequence: summary.modSequence) }
+                Self.forEachRow(table, ranges) { row in
+                    table.setPlace(row, table.place(row).union(.expunged))
+                    news.expunged.append(table.uid(row))
+                }
+            case .named(let place, let flags, let ranges):
+                Self.forEachRow(table, ranges) { row in table.setName(row, place, flags) }
+            case .namedOddly(let uid, let place, let info):
+                Self.forEachRow(table, uid > 0 ? [uid...uid] : []) { row in table.setOddName(row, place, info: info) }
+            case .details(let uid, let date, let size):
+                if size != unknownSize, date != unknownDate, let row = table.row(uid) {
+                    table.setDetails(row, internalDate: date, size: size)
+                }
+            }
+        }
+    }
+}
+
+/// What a session has not yet been told.
+struct News {
+    var expunged: [UInt32] = []
+    var flagged: [UInt32] = []
+
+    var isEmpty: Bool { expunged.isEmpty && flagged.isEmpty }
+}
+
+/// Ranges of UIDs for a log entry, from rows in ascending order: rows beside each other become one range.
+struct RowRanges {
+    private(set) var ranges: [ClosedRange<UInt32>] = []
+    private var lastRow = -2
+
+    mutating func append(_ row: Int, uid: UInt32) {
+        if row == lastRow + 1, let last = ranges.last, last.upperBound < uid {
+            ranges[ranges.count - 1] = last.lowerBound...uid
+        } else {
+            ranges.append(uid...uid)
+        }
+        lastRow = row
+    }
+}

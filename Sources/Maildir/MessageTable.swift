@@ -1,0 +1,238 @@
+import Glibc
+import IMAPTypes
+import MailStore
+
+/// The messages of a mailbox in ascending order of UID: those of the index, then those that came after it.
+///
+/// A message is known here by its row. Rows of expunged messages stay until the table is built anew.
+final class MessageTable {
+    let base: IndexFile?
+    let baseCount: Int
+    private(set) var tail: [MessageRow] = []
+    /// Base names of the tail, one after another, and where each begins.
+    private var tailNames: [UInt8] = []
+    private var tailNameOffsets: [Int] = [0]
+    /// Info parts that have to be remembered byte for byte, by row.
+    private var oddInfos: [Int: [UInt8]] = [:]
+    private(set) var expunged: ExpungeMemory
+    /// Where the last search ended: the next is mostly beside it.
+    private var lastRow = 0
+
+    init(_ base: IndexFile?) {
+        self.base = base
+        baseCount = base?.count ?? 0
+        expunged = base.map { ExpungeMemory(from: $0.bytes(.expunged), forgotten: $0.header.forgottenExpunges) } ?? ExpungeMemory()
+        guard let base else { return }
+        var reader = ByteReader(base.bytes(.oddInfos))
+        while !reader.isAtEnd {
+            let row = Int(reader.number(UInt32.self)), info = Array(reader.raw(Int(reader.number(UInt8.self))))
+            if reader.isWhole, row < baseCount, !info.contains(0x2F), !info.contains(0) { oddInfos[row] = info }
+        }
+    }
+
+    var count: Int { baseCount + tail.count }
+
+    // MARK: Columns
+
+    func uid(_ row: Int) -> UInt32 { row < baseCount ? base!.uids[row] : tail[row - baseCount].uid }
+
+    func flags(_ row: Int) -> SystemFlags {
+        row < baseCount ? SystemFlags(rawValue: base!.flags[row]) : tail[row - baseCount].flags
+    }
+
+    func nameFlags(_ row: Int) -> SystemFlags {
+        row < baseCount ? SystemFlags(rawValue: base!.nameFlags[row]) : tail[row - baseCount].nameFlags
+    }
+
+    func place(_ row: Int) -> Place { row < baseCount ? Place(rawValue: base!.places[row]) : tail[row - baseCount].place }
+
+    func keywords(_ row: Int) -> KeywordSet { row < baseCount ? base!.keywords(row) : tail[row - baseCount].keywords }
+
+    func modSequence(_ row: Int) -> UInt64 { row < baseCount ? base!.modSequences[row] : tail[row - baseCount].modSequence }
+
+    func internalDate(_ row: Int) -> Int64? {
+        guard row < baseCount else { return tail[row - baseCount].internalDate }
+        let date = base!.internalDates[row]
+        return date == unknownDate ? nil : date
+    }
+
+    func saveDate(_ row: Int) -> Int64 { row < baseCount ? base!.saveDates[row] : tail[row - baseCount].saveDate }
+
+    func size(_ row: Int) -> UInt64? {
+        guard row < baseCount else { return tail[row - baseCount].size }
+        let size = base!.sizes[row]
+        return size == unknownSize ? nil : size
+    }
+
+    func id(_ row: Int) -> ObjectID {
+        row < baseCount ? ObjectID(low: base!.idLow[row], high: base!.idHigh[row]) : tail[row - baseCount].id
+    }
+
+    func isGone(_ row: Int) -> Bool { place(row).isGone }
+
+    /// Whether the file's name tells other flags than the message has.
+    func isRenameDue(_ row: Int) -> Bool { flags(row) != nameFlags(row) && !isGone(row) }
+
+    func row(whole row: Int) -> MessageRow {
+        guard row < baseCount else { return tail[row - baseCount] }
+        return MessageRow(uid: uid(row), flags: flags(row), nameFlags: nameFlags(row), place: place(row), keywords: keywords(row),
+                          modSequence: modSequence(row), internalDate: internalDate(row), saveDate: saveDate(row), size: size(row),
+                          id: id(row))
+    }
+
+    // MARK: Names
+
+    func withBaseName<R>(_ row: Int, _ body: (UnsafeRawBufferPointer) -> R) -> R {
+        if row < baseCount { return body(base!.baseName(row)) }
+        let at = row - baseCount
+        return tailNames.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[tailNameOffsets[at]..<tailNameOffsets[at + 1]])) }
+    }
+
+    func baseName(_ row: Int) -> [UInt8] { withBaseName(row) { Array($0) } }
+
+    func info(_ row: Int) -> [UInt8] {
+        let place = place(row)
+        if place.contains(.odd), let info = oddInfos[row] { return info }
+        return place.contains(.hasInfo) ? FileName.mark + FileName.letters(nameFlags(row)) : []
+    }
+
+    /// The file's name when it was last seen.
+    func name(_ row: Int) -> [UInt8] { baseName(row) + info(row) }
+
+    // MARK: Search
+
+    /// The first row with this UID or a larger one; `count` if there is none.
+    func firstRow(from uid: UInt32) -> Int {
+        if lastRow < count {
+            let here = self.uid(lastRow), next = lastRow + 1
+            if here == uid { return lastRow }
+            if here < uid, next == count || self.uid(next) >= uid {
+                if next < count { lastRow = next }
+                return next
+            }
+        }
+        var low = 0, high = count
+        while low < high {
+            let middle = (low + high) / 2
+            if self.uid(middle) < uid { low = middle + 1 } else { high = middle }
+        }
+        if low < count { lastRow = low }
+        return low
+    }
+
+    /// The row of a message that was not forgotten.
+    func row(_ uid: UInt32) -> Int? {
+        let row = firstRow(from: uid)
+        guard row < count, self.uid(row) == uid, !place(row).contains(.forgotten) else { return nil }
+        return row
+    }
+
+    // MARK: Changes
+
+    func setFlags(_ row: Int, _ flags: SystemFlags, _ keywords: KeywordSet, modSequence: UInt64) {
+        if row < baseCount {
+            base!.flags[row] = flags.rawValue
+            base!.setKeywords(row, keywords)
+            base!.modSequences[row] = modSequence
+        } else {
+            tail[row - baseCount].flags = flags
+            tail[row - baseCount].keywords = keywords
+            tail[row - baseCount].modSequence = modSequence
+        }
+    }
+
+    func setPlace(_ row: Int, _ place: Place) {
+        if row < baseCount { base!.places[row] = place.rawValue } else { tail[row - baseCount].place = place }
+    }
+
+    private func setNameFlags(_ row: Int, _ flags: SystemFlags) {
+        if row < baseCount { base!.nameFlags[row] = flags.rawValue } else { tail[row - baseCount].nameFlags = flags }
+    }
+
+    /// The file has, or is seen to have, a name as we would write it.
+    func setName(_ row: Int, _ place: Place, _ flags: SystemFlags) {
+        if self.place(row).contains(.odd) { oddInfos[row] = nil }
+        setPlace(row, place.subtracting(.odd))
+        setNameFlags(row, flags)
+    }
+
+    func setOddName(_ row: Int, _ place: Place, info: [UInt8]) {
+        oddInfos[row] = info
+        setPlace(row, place.union([.odd, .hasInfo]))
+        setNameFlags(row, info.withUnsafeBytes { FileName.info($0) }.flags)
+    }
+
+    func setDetails(_ row: Int, internalDate: Int64, size: UInt64) {
+        if row < baseCount {
+            base!.internalDates[row] = internalDate
+            base!.sizes[row] = size
+        } else {
+            tail[row - baseCount].internalDate = internalDate
+            tail[row - baseCount].size = size
+        }
+    }
+
+    /// The UID must be larger than all others.
+    func append(_ row: MessageRow, base name: [UInt8], info: [UInt8]) {
+        tail.append(row)
+        tailNames += name
+        tailNameOffsets.append(tailNames.count)
+        if row.place.contains(.odd) { oddInfos[count - 1] = info }
+    }
+
+    func rememberExpunge(_ range: ClosedRange<UInt32>, modSequence: UInt64) { expunged.append(range, modSequence) }
+
+    func forgetExpunges(upTo modSequence: UInt64) { expunged.forget(upTo: modSequence) }
+}
+
+/// UIDs that were expunged, and when: as much as is remembered (RFC 7162 §3.2.10.2).
+struct ExpungeMemory {
+    private(set) var ranges: [(uids: ClosedRange<UInt32>, modSequence: UInt64)] = []
+    /// Of expunges at or before this nothing is remembered.
+    private(set) var forgotten: UInt64 = 0
+
+    /// About as many deletions as a busy mailbox sees in years; 3 MiB.
+    static let capacity = 200_000
+
+    init() {}
+
+    init(from bytes: UnsafeRawBufferPointer, forgotten: UInt64) {
+        self.forgotten = forgotten
+        var reader = ByteReader(bytes)
+        ranges.reserveCapacity(bytes.count / 16)
+        while !reader.isAtEnd {
+            let low = reader.number(UInt32.self), high = reader.number(UInt32.self), modSequence = reader.number(UInt64.self)
+            if reader.isWhole, low > 0, low <= high { ranges.append((low...high, modSequence)) }
+        }
+    }
+
+    func write(to writer: inout ByteWriter) {
+        for (uids, modSequence) in ranges {
+            writer.number(uids.lowerBound)
+            writer.number(uids.upperBound)
+            writer.number(modSequence)
+        }
+    }
+
+    /// Mod-sequences come in ascending order.
+    mutating func append(_ uids: ClosedRange<UInt32>, _ modSequence: UInt64) {
+        ranges.append((uids, modSequence))
+        if ranges.count > Self.capacity { forget(upTo: ranges[ranges.count / 2].modSequence) }
+    }
+
+    mutating func forget(upTo modSequence: UInt64) {
+        forgotten = max(forgotten, modSequence)
+        ranges.removeAll { $0.modSequence <= forgotten }
+    }
+
+    /// `nil` if that is further back than is remembered.
+    func since(_ modSequence: UInt64) -> UIDSet? {
+        guard modSequence >= forgotten else { return nil }
+        var set = UIDSet()
+        let found = ranges.filter { $0.modSequence > modSequence }.map(\.uids).sorted { $0.lowerBound < $1.lowerBound }
+        for range in found {
+            if let low = UID(range.lowerBound), let high = UID(range.upperBound) { set.insert(low...high) }
+        }
+        return set
+    }
+}

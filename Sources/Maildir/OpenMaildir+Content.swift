@@ -1,0 +1,124 @@
+import Glibc
+import IMAPTypes
+import MailStore
+
+extension OpenMaildir {
+    func content(_ uid: UID) throws(StoreError) -> any MessageContent { try file(uid) }
+
+    /// The message's file, wherever it is now.
+    func file(_ uid: UID) throws(StoreError) -> MessageFile {
+        guard let row = row(uid) else {
+            guard ghosts[uid.rawValue] != nil else { throw .messageGone(uid) }
+            return try buried(uid)
+        }
+        let directory = mailbox.directory
+        let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY
+        if !table.isGone(row) {
+            if let file = directory.directory(table.place(row)).open(table.name(row), flags) { return try MessageFile(file, uid) }
+            guard errno == ENOENT else { throw failure("opening", table.name(row)) }
+            // Another session or program may have renamed it: first hear what the log says, then look for it.
+            try mailbox.catchUp(isLocked: false)
+            for _ in 0..<5 where !table.isGone(row) {
+                if let file = directory.directory(table.place(row)).open(table.name(row), flags) { return try MessageFile(file, uid) }
+                guard let (place, name) = mailbox.findFile(row) else { break }
+                if let file = place.open(name, flags) { return try MessageFile(file, uid) }
+            }
+        }
+        return try buried(uid)
+    }
+
+    private func buried(_ uid: UID) throws(StoreError) -> MessageFile {
+        guard let file = Graveyard.open(mailbox.directory, create: false)?
+            .open(Graveyard.fileName(uid.rawValue), O_RDONLY | O_NOFOLLOW | O_NONBLOCK) else { throw .messageGone(uid) }
+        return try MessageFile(file, uid)
+    }
+
+    func details(_ uid: UID) throws(StoreError) -> MessageDetails {
+        if let row = row(uid) {
+            if let date = table.internalDate(row), let size = table.size(row) {
+                return MessageDetails(internalDate: date, saveDate: table.saveDate(row), size: size)
+            }
+            if let known = mailbox.details[uid.rawValue] {
+                return MessageDetails(internalDate: known.internalDate, saveDate: table.saveDate(row), size: known.size)
+            }
+        }
+        let file = try file(uid)
+        let size = try file.wireSize()
+        // Looked up again: the rows may be others since.
+        guard let row = row(uid), !table.isGone(row) else {
+            return MessageDetails(internalDate: file.modified, saveDate: file.modified, size: size)
+        }
+        let saveDate = table.saveDate(row)
+        mailbox.noteDetails(uid.rawValue, internalDate: file.modified, size: size)
+        return MessageDetails(internalDate: file.modified, saveDate: saveDate, size: size)
+    }
+}
+
+/// A message's file, open.
+final class MessageFile: MessageContent {
+    private let file: Handle
+    private let uid: UID
+    let size: UInt64
+    /// INTERNALDATE, in seconds since the epoch.
+    let modified: Int64
+
+    init(_ file: Handle, _ uid: UID) throws(StoreError) {
+        guard let status = file.status(), status.isRegular else { throw .messageGone(uid) }
+        self.file = file
+        self.uid = uid
+        size = UInt64(max(status.st_size, 0))
+        modified = Int64(status.st_mtim.tv_sec)
+    }
+
+    func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(StoreError) -> Int {
+        guard offset < size, !buffer.isEmpty else { return 0 }
+        while true {
+            let count = min(UInt64(buffer.count), size - offset)
+            let got = pread(file.raw, buffer.baseAddress, Int(count), off_t(offset))
+            if got > 0 { return got }
+            if got < 0, errno == EINTR { continue }
+            if got < 0 { throw failure("reading a message") }
+            // Shorter than it was: somebody cut it.
+            throw .messageGone(uid)
+        }
+    }
+
+    /// RFC822.SIZE: the size with every line end as CRLF.
+    func wireSize() throws(StoreError) -> UInt64 {
+        var counter = WireSize()
+        var problem: StoreError?
+        withUnsafeTemporaryAllocation(byteCount: Int(min(max(size, 1), 1 << 16)), alignment: 1) { buffer in
+            var offset: UInt64 = 0
+            while offset < size, problem == nil {
+                do throws(StoreError) {
+                    let got = try read(at: offset, into: buffer)
+                    counter.add(UnsafeRawBufferPointer(rebasing: buffer[..<got]))
+                    offset += UInt64(got)
+                } catch {
+                    problem = error
+                }
+            }
+        }
+        if let problem { throw problem }
+        return counter.size
+    }
+}
+
+/// Counts bytes as they will be sent: a LF without a CR before it counts two.
+struct WireSize {
+    private(set) var size: UInt64 = 0
+    private var endsInCR = false
+
+    mutating func add(_ bytes: UnsafeRawBufferPointer) {
+        guard let start = bytes.baseAddress, !bytes.isEmpty else { return }
+        var lone: UInt64 = 0
+        var at = 0
+        while at < bytes.count, let found = memchr(start + at, 0x0A, bytes.count - at) {
+            let here = found - UnsafeMutableRawPointer(mutating: start)
+            if here == 0 ? !endsInCR : bytes[here - 1] != 0x0D { lone += 1 }
+            at = here + 1
+        }
+        size += UInt64(bytes.count) + lone
+        endsInCR = bytes[bytes.count - 1] == 0x0D
+    }
+}

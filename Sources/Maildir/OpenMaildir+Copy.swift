@@ -1,0 +1,88 @@
+import Glibc
+import IMAPTypes
+import MailStore
+
+extension OpenMaildir {
+    func copy(_ uids: [UID], to name: MailboxName) throws(StoreError) -> CopyResult {
+        try copy(uids, to: try openTarget(name))
+    }
+
+    /// The copies come first: each message is in one mailbox or the other at any moment, and after a crash perhaps in both.
+    func move(_ uids: [UID], to name: MailboxName) throws(StoreError) -> CopyResult {
+        if isReadOnly { throw .readOnly }
+        let result = try copy(uids, to: try openTarget(name))
+        _ = try expunge(result.source)
+        return result
+    }
+
+    private func copy(_ uids: [UID], to target: Mailbox) throws(StoreError) -> CopyResult {
+        try mailbox.catchUp(isLocked: false)
+        // First whatever may have to be read or looked for; then, under the other mailbox's lock, links.
+        var sources: [(uid: UID, row: Int)] = []
+        for uid in uids {
+            guard let row = row(uid), !table.isGone(row) else { continue }
+            sources.append((uid, row))
+        }
+        // A file that is not where it was may be gone, or renamed: find out before any is copied.
+        var located: [(uid: UID, row: Int, directory: Handle, name: [UInt8])] = []
+        for (uid, row) in sources {
+            let directory = mailbox.directory.directory(table.place(row)), name = table.name(row)
+            if directory.status(name) != nil {
+                located.append((uid, row, directory, name))
+            } else if let (place, found) = mailbox.findFile(row) {
+                located.append((uid, row, place, found))
+            }
+        }
+        guard !located.isEmpty else { return CopyResult(uidValidity: target.state.uidValidity, source: [], destination: []) }
+        let keywords = mailbox.state.keywords
+        let names = self.names
+        let table = table
+        let tmp = try target.directory.tmp()
+        let arrivals = try target.locked { () throws(StoreError) in
+            try target.arrive(located.count, names: names) { (index, arrival) throws(StoreError) in
+                let source = located[index]
+                let row = table.row(whole: source.row)
+                var set = Set<Keyword>()
+                if !row.keywords.isEmpty {
+                    for index in keywords.indices where row.keywords[index] { set.insert(keywords[index]) }
+                }
+                arrival.flags = FlagSet(system: row.flags, keywords: set)
+                arrival.row.internalDate = row.internalDate
+                arrival.row.size = row.size
+                arrival.row.id = row.id
+                arrival.base = names.next() + table.withBaseName(source.row) { FileName.sizes(of: $0) }
+            } place: { (index, directory, name) in
+                let source = located[index]
+                if source.directory.link(source.name, to: directory, name) { return true }
+                // Another file system, too many links, or a file of somebody else's: then its bytes.
+                guard [EXDEV, EMLINK, EPERM, EOPNOTSUPP].contains(errno) else { return false }
+                return copyBytes(source.directory, source.name, by: tmp, names.next(), to: directory, name)
+            }
+        }
+        return CopyResult(uidValidity: target.state.uidValidity, source: located.map(\.uid), destination: arrivals)
+    }
+}
+
+/// Copies a file with its modification time: written and synced in `tmp`, then renamed.
+private func copyBytes(
+    _ directory: Handle, _ name: [UInt8], by tmp: Handle, _ temporary: [UInt8], to target: Handle, _ newName: [UInt8]
+) -> Bool {
+    guard let source = directory.open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK), let status = source.status(), status.isRegular,
+          let copy = tmp.open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW) else { return false }
+    func fail() -> Bool {
+        let code = errno
+        _ = tmp.unlink(temporary)
+        errno = code
+        return false
+    }
+    var offset = 0
+    while true {
+        guard let bytes = source.read(at: offset, count: 1 << 17) else { return fail() }
+        if bytes.isEmpty { break }
+        guard bytes.withUnsafeBytes({ copy.write($0, at: offset) }) else { return fail() }
+        offset += bytes.count
+    }
+    var times = [status.st_atim, status.st_mtim]
+    guard futimens(copy.raw, &times) == 0, copy.sync(), tmp.renameExclusively(temporary, to: target, newName) else { return fail() }
+    return true
+}

@@ -1,0 +1,80 @@
+import Glibc
+import IMAPTypes
+import MailStore
+
+extension OpenMaildir {
+    /// Removes the files, then logs it: if we die in between, the next scan finds them gone.
+    func expunge(_ uids: [UID]) throws(StoreError) -> [UID] {
+        if isReadOnly { throw .readOnly }
+        return try mailbox.locked { () throws(StoreError) in
+            let rows = rows(uids)
+            guard !rows.isEmpty else { return [] }
+            let directory = mailbox.directory
+            var graveyard: Handle?
+            if directory.lockFile.hasOthers {
+                graveyard = Graveyard.open(directory, create: true)
+                guard graveyard != nil else { throw failure("opening imapd.expunged in", directory.folder.directory) }
+            }
+            var transaction = mailbox.newTransaction()
+            var removed: [UID] = []
+            var ranges = RowRanges()
+            var problem: StoreError?
+            transaction.summary.cur = try mailbox.changingCur { () throws(StoreError) in
+                for row in rows {
+                    guard let uid = UID(table.uid(row)) else { continue }
+                    guard remove(row, uid, to: graveyard) else {
+                        problem = failure("removing", table.name(row))
+                        break
+                    }
+                    removed.append(uid)
+                    ranges.append(row, uid: uid.rawValue)
+                    transaction.summary.count(table.flags(row), uid: uid.rawValue, size: table.size(row), by: -1)
+                }
+            }
+            if removed.isEmpty, let problem { throw problem }
+            _ = directory.cur.sync()
+            transaction.entries.append(.expunge(ranges.ranges))
+            try mailbox.commit(transaction)
+            // What was removed is removed; the rest is still there, and another try will tell why.
+            if let problem { mailbox.logger.error("Not every message could be removed", metadata: ["error": "\(problem)"]) }
+            return removed
+        }
+    }
+
+    /// False and `errno` if the message is still there afterwards.
+    private func remove(_ row: Int, _ uid: UID, to graveyard: Handle?) -> Bool {
+        func remove(_ name: [UInt8], from directory: Handle) -> Bool {
+            if let graveyard, directory.rename(name, to: graveyard, Graveyard.fileName(uid.rawValue)) { return true }
+            // A full disk may refuse the rename. Then it is better to remove than to keep.
+            if graveyard != nil, errno == ENOENT { return false }
+            return directory.unlink(name)
+        }
+        let directory = mailbox.directory
+        if remove(table.name(row), from: directory.directory(table.place(row))) { return true }
+        guard errno == ENOENT else { return false }
+        // Renamed by another program meanwhile, or gone.
+        for _ in 0..<3 {
+            guard let (place, name) = mailbox.findFile(row) else { return true }
+            if remove(name, from: place) { return true }
+            guard errno == ENOENT else { return false }
+        }
+        return false
+    }
+}
+
+extension Mailbox {
+    /// Looks through cur/ and new/ for a message whose file is not where it was.
+    func findFile(_ row: Int) -> (directory: Handle, name: [UInt8])? {
+        let base = table.baseName(row)
+        for place in [directory.cur, directory.new] {
+            var found: [UInt8]?
+            _ = forEachName(in: place) { name, _ in
+                if name.count >= base.count, FileName.baseEnd(name) == base.count, name.prefix(base.count).elementsEqual(base) {
+                    found = Array(name)
+                }
+            }
+            if let found { return (place, found) }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,213 @@
+import Glibc
+import IMAPTypes
+import Logging
+import MailStore
+
+/// A mailbox as one session has it selected: the mailbox on the disk, and which of it the session has been told.
+final class OpenMaildir: OpenMailbox {
+    let name: MailboxName
+    let isReadOnly: Bool
+    let mailbox: Mailbox
+    /// Messages up to this UID are in the picture.
+    private(set) var visible: UInt32 = 0
+    /// The largest mod-sequence when the picture was last brought up to date.
+    private var told: UInt64 = 1
+    /// Messages of the picture that the mailbox does not hold any more since it was read anew.
+    private(set) var ghosts: [UInt32: MessageMetadata] = [:]
+    private var watcher: Watcher?
+    /// The table of which `ghosts` are the difference.
+    private var knownTable: MessageTable
+    /// Tells the store that there are names to bring up to date after this mailbox was closed.
+    private let onClose: (FolderName) -> Void
+    let names: NameMaker
+    /// The mailbox that COPY or MOVE names.
+    private let target: (MailboxName) throws(StoreError) -> Mailbox
+
+    init(
+        _ mailbox: Mailbox, readOnly: Bool, names: NameMaker, target: @escaping (MailboxName) throws(StoreError) -> Mailbox,
+        onClose: @escaping (FolderName) -> Void
+    ) throws(StoreError) {
+        self.names = names
+        self.target = target
+        name = mailbox.directory.mailbox
+        isReadOnly = readOnly
+        self.mailbox = mailbox
+        self.onClose = onClose
+        knownTable = mailbox.table
+        // Before the first look: from here on nothing vanishes that this session may see.
+        mailbox.directory.lockFile.bePresent()
+        mailbox.onReload = { [unowned self] table in compare(with: table) }
+        try mailbox.catchUp(isLocked: false)
+        try mailbox.scanIfDue()
+        show()
+        mailbox.news = News()
+    }
+
+    deinit {
+        let directory = mailbox.directory
+        if directory.lockFile.leave() { Graveyard.empty(directory, olderThan: 0) }
+        if !isReadOnly, mailbox.isTidyingDue { onClose(directory.folder) }
+    }
+
+    func openTarget(_ name: MailboxName) throws(StoreError) -> Mailbox { try target(name) }
+
+    var uidValidity: UIDValidity { mailbox.state.uidValidity }
+    var uidNext: UInt32 { UInt32(clamping: mailbox.state.summary.uidNext) }
+    /// No change up to this is untold: a client that remembers it must not miss one.
+    var highestModSequence: ModSequence {
+        let isAllTold = mailbox.news.isEmpty && mailbox.state.summary.uidNext <= UInt64(visible) + 1
+        return ModSequence(isAllTold ? mailbox.state.summary.modSequence : told) ?? .zero
+    }
+    var keywords: [Keyword] { mailbox.state.keywords }
+    var table: MessageTable { mailbox.table }
+
+    // MARK: The picture
+
+    private func show() {
+        visible = UInt32(clamping: mailbox.state.summary.uidNext - 1)
+        told = mailbox.state.summary.modSequence
+    }
+
+    var uids: [UID] {
+        let table = table
+        var result: [UID] = []
+        result.reserveCapacity(table.count)
+        for row in 0..<table.count {
+            let uid = table.uid(row)
+            if uid > visible { break }
+            if !table.place(row).contains(.forgotten), let uid = UID(uid) { result.append(uid) }
+        }
+        if !ghosts.isEmpty { result = (result + ghosts.keys.compactMap { UID($0) }).sorted() }
+        return result
+    }
+
+    /// The row of a message that is in the picture, expunged or not.
+    func row(_ uid: UID) -> Int? {
+        uid.rawValue <= visible ? table.row(uid.rawValue) : nil
+    }
+
+    /// Rows of those messages that are in the picture and in the mailbox.
+    func rows(_ uids: [UID]) -> [Int] {
+        uids.compactMap { uid in row(uid).flatMap { table.isGone($0) ? nil : $0 } }
+    }
+
+    func metadata(_ uid: UID) -> MessageMetadata? {
+        guard let row = row(uid) else { return ghosts[uid.rawValue] }
+        return metadata(row, of: table)
+    }
+
+    private func metadata(_ row: Int, of table: MessageTable) -> MessageMetadata {
+        MessageMetadata(flags: table.flags(row), keywords: table.keywords(row), modSequence: ModSequence(table.modSequence(row)) ?? .zero,
+                        isExpunged: table.isGone(row))
+    }
+
+    func forget(_ uids: [UID]) {
+        for uid in uids {
+            if let row = table.row(uid.rawValue), table.isGone(row) { table.setPlace(row, table.place(row).union(.forgotten)) }
+            ghosts[uid.rawValue] = nil
+        }
+    }
+
+    /// The mailbox was read anew: what the new table lacks stays in the picture as a ghost, and everything else that differs is
+    /// news.
+    private func compare(with new: MessageTable) {
+        let old = knownTable
+        knownTable = new
+        var news = News()
+        for row in 0..<old.count {
+            let uid = old.uid(row)
+            if uid > visible { break }
+            if old.place(row).contains(.forgotten) { continue }
+            guard let found = new.row(uid), !new.isGone(found) else {
+                var ghost = metadata(row, of: old)
+                if !ghost.isExpunged || mailbox.news.expunged.contains(uid) { news.expunged.append(uid) }
+                ghost.isExpunged = true
+                ghosts[uid] = ghost
+                continue
+            }
+            if new.flags(found) != old.flags(row) || new.keywords(found) != old.keywords(row) { news.flagged.append(uid) }
+        }
+        news.flagged += mailbox.news.flagged
+        mailbox.news = news
+    }
+
+    // MARK: News
+
+    func refresh() throws(StoreError) -> MailboxChanges {
+        // First, so that an event that comes while we look wakes again.
+        watcher?.drain()
+        try mailbox.catchUp(isLocked: false)
+        try mailbox.scanIfDue()
+        var changes = MailboxChanges()
+        let news = mailbox.news
+        mailbox.news = News()
+        let table = table
+        let known = visible
+        show()
+        var row = table.firstRow(from: known &+ 1)
+        if known == .max { row = table.count }
+        while row < table.count {
+            if table.isGone(row) {
+                // It came and went between two looks.
+                table.setPlace(row, table.place(row).union(.forgotten))
+            } else if let uid = UID(table.uid(row)) {
+                changes.added.append(uid)
+            }
+            row += 1
+        }
+        if !news.expunged.isEmpty {
+            changes.expunged = Set(news.expunged).filter { $0 <= known && metadata(UID($0)!)?.isExpunged == true }.sorted().compactMap { UID($0) }
+        }
+        if !news.flagged.isEmpty {
+            changes.flagged = Set(news.flagged).filter { $0 <= known && metadata(UID($0)!)?.isExpunged == false }.sorted().compactMap { UID($0) }
+        }
+        return changes
+    }
+
+    func changeDescriptor() throws(StoreError) -> Int32 {
+        if let watcher { return watcher.descriptor }
+        let watcher = try Watcher(mailbox.directory, maildir: mailbox.account.path)
+        self.watcher = watcher
+        return watcher.descriptor
+    }
+
+    func claimRecent() throws(StoreError) -> [UID] {
+        func recent() -> [UID] {
+            let claimed = mailbox.state.summary.claimed
+            guard claimed < visible else { return [] }
+            var result: [UID] = []
+            for row in table.firstRow(from: claimed + 1)..<table.count {
+                let uid = table.uid(row)
+                if uid > visible { break }
+                if !table.isGone(row), let uid = UID(uid) { result.append(uid) }
+            }
+            return result
+        }
+        if isReadOnly { return recent() }
+        if mailbox.state.summary.recent == 0 || recent().isEmpty { return [] }
+        return try mailbox.locked { () throws(StoreError) in
+            let claimed = recent()
+            guard let last = claimed.last else { return [] }
+            var transaction = Transaction(summary: mailbox.state.summary)
+            transaction.summary.claimed = last.rawValue
+            transaction.summary.recent -= min(transaction.summary.recent, UInt32(clamping: claimed.count))
+            try mailbox.commit(transaction, sync: false)
+            return claimed
+        }
+    }
+
+    func expunged(since modSequence: ModSequence) throws(StoreError) -> UIDSet {
+        if let known = table.expunged.since(modSequence.rawValue) { return known }
+        // Further back than is remembered: every UID that is not there.
+        var gone = UIDSet()
+        var next: UInt32 = 1
+        for row in 0..<table.count where !table.isGone(row) {
+            let uid = table.uid(row)
+            if uid > next, let low = UID(next), let high = UID(uid - 1) { gone.insert(low...high) }
+            next = uid &+ 1
+        }
+        if next > 0, UInt64(next) < mailbox.state.summary.uidNext, let low = UID(next),
+           let high = UID(UInt32(clamping: mailbox.state.summary.uidNext - 1)) { gone.insert(low...high) }
+        return gone
+    }
+}

@@ -1,0 +1,31 @@
+import Glibc
+import MailStore
+
+/// An inotify descriptor that becomes readable when something happens in a mailbox.
+final class Watcher {
+    private let handle: Handle
+    var descriptor: Int32 { handle.raw }
+
+    init(_ directory: MailboxDirectory, maildir: String) throws(StoreError) {
+        let descriptor = inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
+        guard descriptor >= 0 else { throw failure("watching", directory.folder.directory) }
+        handle = Handle(descriptor)
+        let moves = UInt32(IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE)
+        // The directory itself for imapd.log: the log may be replaced, and is in the same directory then.
+        let watched: [(String, UInt32)] = [("", UInt32(IN_MODIFY | IN_MOVED_TO | IN_DELETE_SELF)), ("/new", moves), ("/cur", moves)]
+        for (name, mask) in watched {
+            let path = Array(maildir.utf8) + [0x2F] + directory.folder.directory + Array(name.utf8)
+            guard withName(path, { inotify_add_watch(descriptor, $0, mask) }) >= 0 else {
+                if errno == ENOENT { throw .noSuchMailbox(directory.mailbox) }
+                throw failure("watching", directory.folder.directory)
+            }
+        }
+    }
+
+    /// Reads all events that wait, so that the descriptor is readable for later ones only.
+    func drain() {
+        withUnsafeTemporaryAllocation(byteCount: 1 << 14, alignment: 8) { buffer in
+            while read(handle.raw, buffer.baseAddress, buffer.count) > 0 || errno == EINTR {}
+        }
+    }
+}
