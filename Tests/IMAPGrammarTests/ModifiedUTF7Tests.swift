@@ -1,0 +1,52 @@
+import Testing
+@testable import IMAPGrammar
+
+@Suite struct ModifiedUTF7Tests {
+    @Test("encodes and decodes", arguments: [
+        ("", ""), ("INBOX", "INBOX"), ("a&b", "a&-b"), ("&", "&-"), ("&&", "&-&-"), ("台北", "&U,BTFw-"),
+        ("~peter/mail/台北/日本語", "~peter/mail/&U,BTFw-/&ZeVnLIqe-"), ("Entwürfe", "Entw&APw-rfe"), ("é&", "&AOk-&-"),
+        ("&é", "&-&AOk-"), ("é-", "&AOk--"), ("-", "-"), ("😀", "&2D3eAA-"), ("a😀b", "a&2D3eAA-b"), ("\u{FFFF}", "&,,8-"),
+        ("\n", "&AAo-"), ("\u{7F}", "&AH8-"), ("~ +,/", "~ +,/"),
+    ])
+    func both(text: String, encoded: String) {
+        #expect(ModifiedUTF7.encode(text).latin1 == encoded)
+        #expect(ModifiedUTF7.decode(Array(encoded.utf8)) == text)
+    }
+
+    @Test("refuses what encode would not make", arguments: [
+        "&", "a&", "&AOk", "&AOk!-", "&A-", "&AO-", "&AOl-", "&AOkA-", "&AGE-", "&ACY-", "&AOk-&AOk-", "&2D0-", "&3gA-", "&3gDYPQ-",
+        "&2D0AYQ-", "&AOkAYQ-", "é", "\n", "\u{7F}", "&Jjo/-", "&=-", "& -", "&&-",
+    ])
+    func bad(encoded: String) {
+        #expect(ModifiedUTF7.decode(Array(encoded.utf8)) == nil)
+    }
+
+    /// Of strings of all planes, and of those that look like the encoding.
+    @Test("reads back what it wrote", arguments: 0..<40 as Range<UInt64>)
+    func roundTrip(seed: UInt64) {
+        var random = SeededGenerator(seed)
+        for _ in 0..<200 {
+            var scalars = String.UnicodeScalarView()
+            for _ in 0..<Int.random(in: 0..<12, using: &random) {
+                let range: ClosedRange<UInt32> = [0x20...0x7E, 0...0xFF, 0x26...0x2D, 0...0xFFFF, 0x10000...0x10FFFF].randomElement(using: &random)!
+                if let scalar = Unicode.Scalar(UInt32.random(in: range, using: &random)) { scalars.append(scalar) }
+            }
+            let text = String(scalars)
+            let encoded = ModifiedUTF7.encode(text)
+            #expect(encoded.allSatisfy { (0x20...0x7E).contains($0) })
+            let decoded = ModifiedUTF7.decode(encoded)
+            #expect(decoded?.unicodeScalars.elementsEqual(text.unicodeScalars) == true, "\(encoded.latin1)")
+        }
+    }
+
+    /// Of random bytes of its alphabet: whatever decodes is the one encoding of what it decodes to.
+    @Test("has one form for each string", arguments: 0..<40 as Range<UInt64>)
+    func oneForm(seed: UInt64) {
+        var random = SeededGenerator(seed &+ 1_000)
+        let alphabet = Array("&&&---AOkJjo2D3eAgZ+,/ 09z".utf8)
+        for _ in 0..<500 {
+            let bytes = (0..<Int.random(in: 0..<10, using: &random)).map { _ in alphabet.randomElement(using: &random)! }
+            if let text = ModifiedUTF7.decode(bytes) { #expect(ModifiedUTF7.encode(text) == bytes) }
+        }
+    }
+}
