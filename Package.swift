@@ -55,6 +55,7 @@ let package = Package(
         .testTarget(name: "IMAPSessionTests", dependencies: ["IMAPSession", "MemoryStore", "Maildir", "Transport"]),
         .testTarget(name: "GateTests", dependencies: ["Gate", "Transport", "Authentication", "SystemAuthentication"]),
         .testTarget(name: "DaemonTests", dependencies: ["Daemon", "imapd", "TestSupport"]),
+        .testTarget(name: "ClientTests", dependencies: ["imapd", "TestSupport"]),
         // Programs and daemons that tests start.
         .target(name: "TestSupport", path: "Tests/TestSupport"),
     ],

@@ -13,6 +13,13 @@ public struct Program: Sendable {
         path = found
     }
 
+    /// `imapd` itself.
+    public static var imapd: Program { Program(path: RunningDaemon.executable) }
+
+    private init(path: String) {
+        self.path = path
+    }
+
     public struct Missing: Error, CustomStringConvertible {
         public let description: String
 
