@@ -5,12 +5,81 @@ import Transport
 
 /// The Authenticated and Selected states (RFC 9051 §3.2, §3.3) of one connection.
 public final class Session {
+    /// May be changed until `run()`.
+    public var settings = SessionSettings()
+
+    private let connection: Connection
+    private let store: any MailStore
+    private let user: String
+    private let readAhead: [UInt8]
+    private let logger: Logger
+
     /// - Parameters:
     ///   - readAhead: what the gate had read beyond the command that logged the client in.
     public init(connection: Connection, store: any MailStore, user: String, readAhead: [UInt8], logger: Logger) {
+        self.connection = connection
+        self.store = store
+        self.user = user
+        self.readAhead = readAhead
+        self.logger = logger
     }
 
     /// Serves the client until it logs out or its connection ends, and says goodbye where the RFC asks for it.
     public func run() {
+        let wire = Wire(connection: connection, readAhead: readAhead, autologout: settings.autologout)
+        let account = Authenticated(wire: wire, store: store, user: user, settings: settings, logger: logger)
+        do {
+            try converse(account)
+            logger.info("logged out")
+        } catch {
+            sayGoodbye(error, to: wire)
+        }
+        while account.tidy() {}
+    }
+
+    private func converse(_ account: Authenticated) throws(ConnectionEnd) {
+        var state = SessionState.authenticated(account)
+        var badCommands = 0
+        while !state.isLogout {
+            switch try account.wire.next(rest: account.tidy) {
+            case .command(let text):
+                switch Result(catching: { () throws(CommandError) in try Parser.command(text, mode: account.wire.mode) }) {
+                case .success(let command):
+                    state = try state.perform(command)
+                    badCommands = 0
+                case .failure(let error):
+                    account.wire.refuse(error)
+                    badCommands += 1
+                }
+            case .append(let header):
+                state = try state.append(header)
+                badCommands = 0
+            case .continuation:
+                account.wire.out.continuation("Go on")
+            case .rejected(let rejection):
+                account.wire.refuse(rejection)
+                badCommands += 1
+            case .incomplete, .appendEnd:
+                preconditionFailure("an event of a command that is not under way")
+            }
+            if badCommands > settings.badCommands { return try account.bye("Too many commands that make no sense") }
+            try account.wire.flushIfLarge()
+        }
+        try account.wire.flush()
+    }
+
+    private func sayGoodbye(_ end: ConnectionEnd, to wire: Wire) {
+        switch end {
+        case .closed: logger.info("connection closed by the client")
+        case .failed(let reason): logger.info("connection failed", metadata: ["reason": "\(reason)"])
+        case .timedOut:
+            logger.info("logged out after a long silence")
+            wire.bye(nil, "Logged out after a long silence")
+        case .shutdown:
+            logger.info("logged out because the server stops")
+            wire.bye(.unavailable, "The server is going down")
+        }
+        // Whoever is gone will not hear it.
+        try? wire.flush()
     }
 }

@@ -58,6 +58,38 @@ public struct UIDSet: Hashable, Sendable {
         }
     }
 
+    public mutating func formIntersection(_ other: UIDSet) {
+        var result: [ClosedRange<UInt32>] = []
+        var mine = 0, theirs = 0
+        while mine < ranges.count, theirs < other.ranges.count {
+            let a = ranges[mine], b = other.ranges[theirs]
+            let low = Swift.max(a.lowerBound, b.lowerBound), high = Swift.min(a.upperBound, b.upperBound)
+            if low <= high { result.append(low...high) }
+            if a.upperBound < b.upperBound { mine += 1 } else { theirs += 1 }
+        }
+        ranges = result
+    }
+
+    public mutating func subtract(_ other: UIDSet) {
+        var result: [ClosedRange<UInt32>] = []
+        var next = 0
+        for range in ranges {
+            // What is left of the range, beyond all that was taken off it.
+            var low = UInt64(range.lowerBound)
+            let high = UInt64(range.upperBound)
+            while next < other.ranges.count, UInt64(other.ranges[next].upperBound) < low { next += 1 }
+            var at = next
+            while at < other.ranges.count, low <= high, UInt64(other.ranges[at].lowerBound) <= high {
+                let cut = other.ranges[at]
+                if UInt64(cut.lowerBound) > low { result.append(UInt32(low)...cut.lowerBound - 1) }
+                low = Swift.max(low, UInt64(cut.upperBound) + 1)
+                at += 1
+            }
+            if low <= high { result.append(UInt32(low)...UInt32(high)) }
+        }
+        ranges = result
+    }
+
     public func contains(_ uid: UID) -> Bool {
         let at = firstRange { $0.upperBound >= uid.rawValue }
         return at < ranges.count && ranges[at].contains(uid.rawValue)

@@ -1,0 +1,117 @@
+import IMAPGrammar
+import IMAPTypes
+import Logging
+import MailStore
+import Transport
+
+/// The Authenticated state (RFC 9051 §3.2), and what stays when a mailbox is selected: the client's connection, its mail,
+/// and what it has enabled.
+final class Authenticated {
+    let wire: Wire
+    let store: any MailStore
+    let user: String
+    let settings: SessionSettings
+    let logger: Logger
+
+    var features: Features = [] {
+        didSet { wire.mode = features.wireMode }
+    }
+
+    init(wire: Wire, store: any MailStore, user: String, settings: SessionSettings, logger: Logger) {
+        self.wire = wire
+        self.store = store
+        self.user = user
+        self.settings = settings
+        self.logger = logger
+    }
+
+    func handle(_ command: AnyStateCommand) throws(CommandFailure) -> Completion {
+        switch command {
+        case .capability: capability()
+        case .noop: .ok("NOOP completed")
+        case .id(let fields): id(fields)
+        // It changes the state, so the state machine performs it.
+        case .logout: preconditionFailure("LOGOUT is no command of one state")
+        }
+    }
+
+    func handle(_ command: AuthenticatedCommand) throws(CommandFailure) -> Completion {
+        switch command {
+        case .enable(let names): enable(names)
+        case .create(let name, let use): try create(name, use)
+        case .delete(let name): try delete(name)
+        case .rename(let name, let newName): try rename(name, to: newName)
+        case .subscribe(let name): try subscribe(name)
+        case .unsubscribe(let name): try unsubscribe(name)
+        case .list(let command): try list(command)
+        case .lsub(let reference, let pattern): try lsub(reference, pattern)
+        case .namespace: namespace()
+        case .status(let name, let items): try status(name, items)
+        case .idle: try idle()
+        }
+    }
+
+    /// LOGOUT (RFC 9051 §6.1.3).
+    func logout(_ tag: Tag) throws(ConnectionEnd) -> SessionState {
+        wire.bye(nil, "Logging out")
+        wire.tagged(tag, .ok("LOGOUT completed"))
+        return .logout
+    }
+
+    /// Ends the session without being asked to.
+    func bye(_ text: RespText) throws(ConnectionEnd) {
+        wire.bye(nil, text)
+        try wire.flush()
+    }
+
+    // MARK: - How commands end
+
+    func complete(_ tag: Tag, _ body: () throws(CommandFailure) -> Completion) throws(ConnectionEnd) {
+        wire.tagged(tag, try outcome(body))
+    }
+
+    /// What a command ends with, whether or not it did what it was asked. Only the end of the connection is passed on.
+    func outcome(_ body: () throws(CommandFailure) -> Completion) throws(ConnectionEnd) -> Completion {
+        do { return try body() } catch { return try outcome(of: error) }
+    }
+
+    func outcome(of failure: CommandFailure) throws(ConnectionEnd) -> Completion {
+        switch failure {
+        case .connection(let end): throw end
+        case .store(let error), .storeTarget(let error): note(error)
+        default: break
+        }
+        return failure.completion
+    }
+
+    /// Logs what went wrong, where the system is to blame.
+    func note(_ error: StoreError) {
+        if let trouble = error.trouble { logger.error("store failed", metadata: ["user": "\(user)", "reason": "\(trouble)"]) }
+    }
+
+    // MARK: - Names
+
+    /// The name as the store knows it: INBOX in any case is INBOX, as the first of several levels too (RFC 9051 §5.1).
+    func local(_ name: MailboxName) -> MailboxName {
+        let levels = name.levels(separator: store.separator)
+        guard levels.count > 1, levels[0].lowercased() == "inbox" else { return name }
+        return MailboxName("INBOX" + name.string.dropFirst(5)) ?? name
+    }
+
+    /// The same without the separator that may end a name in CREATE (RFC 9051 §6.3.4), and that some clients append
+    /// elsewhere.
+    func localWithoutEnd(_ name: MailboxName) -> MailboxName {
+        guard name.string.last == store.separator, let shorter = MailboxName(String(name.string.dropLast())) else { return local(name) }
+        return local(shorter)
+    }
+
+    // MARK: - Work that can wait
+
+    /// Returns whether there is more to do.
+    func tidy() -> Bool {
+        do { return try store.tidy() } catch {
+            note(error)
+            return false
+        }
+    }
+}

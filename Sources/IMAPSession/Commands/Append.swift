@@ -1,0 +1,87 @@
+import IMAPGrammar
+import IMAPTypes
+import MailStore
+import Transport
+
+extension Authenticated {
+    /// APPEND (RFC 9051 §6.3.12, RFC 3502), of whose first message `header` tells. Messages go from the connection into the
+    /// store piece by piece. All of them arrive, or none.
+    func append(_ header: AppendHeader) throws(ConnectionEnd) -> (Tag, Completion) {
+        guard let tag = header.tag, let name = header.mailbox else {
+            preconditionFailure("a further message of an APPEND that is not under way")
+        }
+        return (tag, try outcome { () throws(CommandFailure) in try append(header, to: local(name)) })
+    }
+
+    private func append(_ first: AppendHeader, to name: MailboxName) throws(CommandFailure) -> Completion {
+        let transaction: any AppendTransaction
+        do { transaction = try store.beginAppend(to: name) } catch {
+            // Before the client has sent the message: it may save itself the trouble.
+            wire.refuseMessage()
+            throw .storeTarget(error)
+        }
+        do {
+            try receive(first, into: transaction)
+            return try receiveRest(into: transaction)
+        } catch {
+            transaction.abandon()
+            throw error
+        }
+    }
+
+    private func receiveRest(into transaction: any AppendTransaction) throws(CommandFailure) -> Completion {
+        while true {
+            switch try nextPiece() {
+            case .append(let header):
+                try receive(header, into: transaction)
+            case .appendEnd:
+                do {
+                    let (uidValidity, uids) = try transaction.commit()
+                    return .ok("APPEND completed", .appendUID(uidValidity, UIDSet(uids)))
+                } catch { throw .storeTarget(error) }
+            case .rejected(let rejection):
+                throw .rejected(rejection)
+            case .continuation, .command, .incomplete:
+                preconditionFailure("an event of another command within APPEND")
+            }
+        }
+    }
+
+    private func nextPiece() throws(CommandFailure) -> CommandReader.Event {
+        do { return try wire.next() } catch { throw .connection(error) }
+    }
+
+    /// One message. When it is refused, so is what follows of the command.
+    private func receive(_ header: AppendHeader, into transaction: any AppendTransaction) throws(CommandFailure) {
+        do throws(CommandFailure) {
+            guard header.literal.size > 0 else { throw .messageEmpty }
+            guard header.literal.size <= settings.largestMessage else { throw .messageTooBig }
+            try storing { () throws(StoreError) in
+                try transaction.begin(flags: header.flags, date: header.date?.seconds, size: header.literal.size)
+            }
+        } catch {
+            wire.refuseMessage()
+            throw error
+        }
+        wire.acceptMessage()
+        if header.literal.isSynchronizing { wire.out.continuation("Send the message") }
+        do {
+            try wire.receiveMessage { (bytes) throws(CommandFailure) in
+                try storing { () throws(StoreError) in try transaction.write(bytes) }
+            }
+            try storing { () throws(StoreError) in try transaction.end() }
+        } catch {
+            if case .connection = error { throw error }
+            wire.refuseMessage()
+            throw error
+        }
+    }
+}
+
+extension Selected {
+    /// Beyond APPEND itself: a message in this mailbox is told at once.
+    consuming func append(_ header: AppendHeader) throws(ConnectionEnd) -> SessionState {
+        let (tag, completion) = try account.append(header)
+        return try finish(tag, completion, .after)
+    }
+}

@@ -1,0 +1,75 @@
+import IMAPGrammar
+import IMAPTypes
+import MailStore
+import Transport
+
+extension Selected {
+    /// FETCH and UID FETCH (RFC 9051 §6.4.5), in ascending order: clients count on it.
+    mutating func fetch(_ command: FetchCommand) throws(CommandFailure) -> Completion {
+        if command.vanished, !command.byUID || command.changedSince == nil { throw .vanishedWithoutChangedSince }
+        if command.vanished, !features.contains(.qresync) { throw .qresyncNotEnabled }
+        var attributes = command.attributes
+        if command.changedSince != nil { attributes.append(.modSeq) }
+        noteUse(ofModSequences: attributes.contains(.modSeq))
+        let selection = try selection(command.set, byUID: command.byUID)
+        if command.vanished, let since = command.changedSince {
+            try tellVanished(since: since, among: view.known(command.set, saved: saved))
+        }
+        return try fetch(selection, command, FetchProgram(attributes))
+    }
+
+    private mutating func fetch(
+        _ selection: MessageSelection, _ command: FetchCommand, _ program: FetchProgram
+    ) throws(CommandFailure) -> Completion {
+        let fetcher = MessageFetcher(program, mailbox: mailbox, sink: wire)
+        let setsSeen = program.setsSeen && !mailbox.isReadOnly
+        let extra: [FetchAttribute] = command.byUID ? [.uid] : []
+        let extraWhenSeen = extra + (features.contains(.condstore) ? [.uid, .flags, .modSeq] : [.flags])
+        var failure: CommandFailure?
+        // \Seen is set shortly before a message is sent: a client that goes away has not "seen" all that it asked for.
+        var newlySeen = UIDSet()
+        for (position, index) in selection.enumerated() {
+            let uid = view.uid(at: index)
+            if setsSeen, position % Self.seenAtOnce == 0 {
+                newlySeen = try setSeen(selection.lazy.dropFirst(position).prefix(Self.seenAtOnce).map { view.uid(at: $0) })
+            }
+            if let since = command.changedSince {
+                guard let metadata = mailbox.metadata(uid), metadata.modSequence > since else { continue }
+            }
+            do {
+                switch try fetcher.fetch(uid, number: view.number(at: index), isRecent: isRecent(uid),
+                                         adding: newlySeen.contains(uid) ? extraWhenSeen : extra) {
+                case .sent: break
+                case .gone: failure = .expunged
+                case .unknownEncoding: failure = failure ?? .unknownEncoding
+                }
+            } catch { throw CommandFailure(error) }
+        }
+        if !news.flagged.isEmpty, program.attributes.contains(.flags), command.changedSince == nil {
+            news.flagged.subtract(UIDSet(view.uids(selection)))
+        }
+        if let failure { throw failure }
+        return .ok(command.byUID ? "UID FETCH completed" : "FETCH completed")
+    }
+
+    /// Messages that are marked as \Seen with one change of the mailbox.
+    private static let seenAtOnce = 32
+
+    /// Returns those that were not \Seen.
+    private func setSeen(_ uids: some Sequence<UID>) throws(CommandFailure) -> UIDSet {
+        let unseen = uids.filter { uid in mailbox.metadata(uid).map { !$0.flags.contains(.seen) && !$0.isExpunged } ?? false }
+        guard !unseen.isEmpty else { return UIDSet() }
+        return UIDSet(try storing { () throws(StoreError) in
+            try mailbox.store(unseen, FlagChange(FlagChange.Action.add, FlagSet(system: .seen)), unchangedSince: nil).stored
+        })
+    }
+}
+
+extension CommandFailure {
+    init(_ failure: ContentFailure) {
+        switch failure {
+        case .store(let error): self = .store(error)
+        case .connection(let end): self = .connection(end)
+        }
+    }
+}

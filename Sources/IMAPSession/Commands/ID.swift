@@ -1,0 +1,20 @@
+import IMAPGrammar
+import Logging
+
+extension Authenticated {
+    /// ID (RFC 2971). What the client says of itself is for the log, and changes nothing that we do.
+    func id(_ fields: [IDField]?) -> Completion {
+        if let fields, !fields.isEmpty {
+            let metadata = fields.map { (Self.printable($0.name), Logger.MetadataValue.string(Self.printable($0.value ?? []))) }
+            logger.info("client", metadata: Logger.Metadata(metadata) { first, _ in first })
+        }
+        let identity = [(name: "name", value: "imapd")] + settings.identity
+        wire.out.id(identity.map { IDField(name: Array($0.name.utf8), value: Array($0.value.utf8)) })
+        return .ok("ID completed")
+    }
+
+    /// Nothing in the log but what can be seen, and not much of it.
+    private static func printable(_ bytes: [UInt8]) -> String {
+        String(decoding: bytes.prefix(128).map { (0x20...0x7E).contains($0) ? $0 : UInt8(ascii: "?") }, as: UTF8.self)
+    }
+}

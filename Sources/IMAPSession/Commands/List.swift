@@ -1,0 +1,63 @@
+import IMAPGrammar
+import IMAPTypes
+import MailStore
+import Transport
+
+extension Authenticated {
+    /// LIST (RFC 9051 §6.3.9, RFC 5258, RFC 5819, RFC 6154).
+    func list(_ command: ListCommand) throws(CommandFailure) -> Completion {
+        if !command.isExtended, command.patterns == [[]] {
+            // The separator, and the root of the reference: none here is rooted.
+            wire.out.list(ListResponse(nil, separator: store.separator, attributes: .noSelect))
+            return .ok("LIST completed")
+        }
+        noteUse(ofModSequences: command.status.contains(.highestModSeq))
+        let tree = try storing { () throws(StoreError) in try MailboxTree(store) }
+        let choice = ListChoice(tree, command, separator: store.separator, isExtended: command.isExtended || features.contains(.imap4rev2))
+        for entry in choice.entries() {
+            list(entry, status: command.status)
+            try sending { () throws(ConnectionEnd) in try wire.flushIfLarge() }
+        }
+        return .ok("LIST completed")
+    }
+
+    /// One LIST response with the STATUS that was asked for. A mailbox that vanished since is shown as none (§6.3.9.2).
+    private func list(_ entry: ListChoice.Entry, status items: [StatusItem]) {
+        var response = entry.response
+        guard !items.isEmpty, entry.hasStatus, let name = response.name else { return wire.out.list(response) }
+        do {
+            let status = try store.status(name, wantsSize: items.contains(.size))
+            wire.out.list(response)
+            wire.status(name, items, status)
+        } catch {
+            note(error)
+            response.attributes.insert(.noSelect)
+            wire.out.list(response)
+        }
+    }
+
+    /// What SELECT tells of its mailbox (§6.3.2).
+    func listSelected(_ name: MailboxName) throws(CommandFailure) {
+        let tree = try storing { () throws(StoreError) in try MailboxTree(store) }
+        guard let (_, node) = tree.entries.first(where: { $0.name == name }) else { return }
+        var attributes = ListChoice.attributes(of: node, isExtended: true)
+        if node.isSubscribed { attributes.insert(.subscribed) }
+        wire.out.list(ListResponse(name, separator: store.separator, attributes: attributes, use: node.use.map { [$0] } ?? []))
+    }
+
+    /// LSUB (RFC 3501 §6.3.9): subscribed names, and a level above one that the pattern itself does not show.
+    func lsub(_ reference: [UInt8], _ pattern: [UInt8]) throws(CommandFailure) -> Completion {
+        let tree = try storing { () throws(StoreError) in try MailboxTree(store) }
+        let pattern = ListPattern(reference + pattern, store.separator)
+        for (index, (name, node)) in tree.entries.enumerated() where pattern.matches(name) {
+            let hasHidden = tree.descendants(of: index).contains { child in
+                tree.entries[child].node.isSubscribed && !pattern.matches(tree.entries[child].name)
+            }
+            guard node.isSubscribed || hasHidden else { continue }
+            wire.out.lsub(ListResponse(name, separator: store.separator,
+                                       attributes: node.isSubscribed && node.exists ? [] : .noSelect))
+            try sending { () throws(ConnectionEnd) in try wire.flushIfLarge() }
+        }
+        return .ok("LSUB completed")
+    }
+}

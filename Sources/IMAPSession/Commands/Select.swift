@@ -1,0 +1,62 @@
+import IMAPGrammar
+import IMAPTypes
+import MailStore
+import Transport
+
+extension Authenticated {
+    /// SELECT and EXAMINE (RFC 9051 §6.3.2, §6.3.3).
+    func select(_ command: SelectCommand, _ tag: Tag) throws(ConnectionEnd) -> SessionState {
+        let state: Selected
+        do { state = try open(command) } catch {
+            wire.tagged(tag, try outcome(of: error))
+            return .authenticated(self)
+        }
+        wire.tagged(tag, .ok(command.readOnly ? "EXAMINE completed" : "SELECT completed",
+                             state.mailbox.isReadOnly ? .readOnly : .readWrite))
+        return .selected(state)
+    }
+
+    private func open(_ command: SelectCommand) throws(CommandFailure) -> Selected {
+        if command.qresync != nil, !features.contains(.qresync) { throw .qresyncNotEnabled }
+        let name = local(command.mailbox)
+        let mailbox = try storing { () throws(StoreError) in try store.open(name, readOnly: command.readOnly) }
+        noteUse(ofModSequences: command.condstore)
+        var state = Selected(account: self, mailbox: mailbox, view: MessageView(mailbox.uids))
+        try state.claimRecent()
+        try state.introduce()
+        if let qresync = command.qresync { try state.resynchronize(qresync) }
+        return state
+    }
+}
+
+extension Selected {
+    /// SELECT with a mailbox selected: that one is closed first, and stays so if the new one cannot be opened.
+    consuming func reselect(_ command: SelectCommand, _ tag: Tag) throws(ConnectionEnd) -> SessionState {
+        let account = account
+        _ = consume self
+        account.wire.note(.closed, "The previous mailbox is closed")
+        return try account.select(command, tag)
+    }
+
+    /// The untagged responses of SELECT.
+    mutating func introduce() throws(CommandFailure) {
+        news.keywordsTold = mailbox.keywords.count
+        wire.flags(of: mailbox)
+        wire.out.exists(view.count)
+        tellRecent()
+        if !features.contains(.imap4rev2), let unseen = firstUnseen() {
+            wire.note(.unseen(unseen), "The first unseen message")
+        }
+        wire.note(.uidValidity(mailbox.uidValidity), "UIDs are valid")
+        wire.note(.uidNext(mailbox.uidNext), "The next UID")
+        wire.note(.highestModSeq(mailbox.highestModSequence), "The highest mod-sequence")
+        if features.contains(.imap4rev2) { try account.listSelected(mailbox.name) }
+    }
+
+    private func firstUnseen() -> SequenceNumber? {
+        for index in 0..<view.count where mailbox.metadata(view.uid(at: index))?.flags.contains(.seen) == false {
+            return view.number(at: index)
+        }
+        return nil
+    }
+}

@@ -1,0 +1,108 @@
+import IMAPGrammar
+import Transport
+
+/// One client's connection in the grammar's terms: commands in, responses out.
+///
+/// Responses gather in a buffer that is sent when it is large, and when there is no more input at hand: what a client
+/// pipelines is answered in few packets.
+final class Wire: ResponseSink {
+    let connection: Connection
+    private var reader: CommandReader
+    var out = Serializer()
+    /// Longest silence of a client between two pieces of a command or two commands (RFC 9051 §5.4).
+    private let autologout: Duration
+    /// Bytes of responses that are worth a system call.
+    private static let large = 65_536
+
+    init(connection: Connection, readAhead: [UInt8], autologout: Duration) {
+        self.connection = connection
+        self.autologout = autologout
+        reader = CommandReader(.afterLogin, readAhead: readAhead)
+    }
+
+    /// How both sides write names and strings.
+    var mode: WireMode {
+        get { reader.mode }
+        set {
+            reader.mode = newValue
+            out.mode = newValue
+        }
+    }
+
+    // MARK: - Out
+
+    func flush() throws(ConnectionEnd) {
+        guard !out.isEmpty else { return }
+        let sent = out.bytes.withUnsafeBytes { bytes in Result { () throws(ConnectionEnd) in try connection.send(bytes) } }
+        out.removeAll()
+        try sent.get()
+    }
+
+    /// To be called now and then by whatever may say much.
+    func flushIfLarge() throws(ConnectionEnd) {
+        if out.count >= Self.large { try flush() }
+    }
+
+    // MARK: - In
+
+    /// The next command, or the next piece of one. `rest` is work to do while the client is silent; it returns whether
+    /// there is more of it.
+    func next(rest: () -> Bool = { false }) throws(ConnectionEnd) -> CommandReader.Event {
+        while true {
+            let event = reader.next()
+            guard case .incomplete = event else { return event }
+            try receive(rest)
+        }
+    }
+
+    /// The next line as such, for DONE. `nil` if it is too long to be anything.
+    func nextLine() throws(ConnectionEnd) -> [UInt8]? {
+        while true {
+            switch reader.nextLine() {
+            case .incomplete: try receive { false }
+            case .line(let line): return line
+            case .tooLong: return nil
+            }
+        }
+    }
+
+    /// Waits for the client, or for `descriptor`, with nothing left unsaid.
+    func wait(atMost time: Duration, alongside descriptor: Int32?) throws(ConnectionEnd) -> Connection.Event {
+        if reader.hasInput { return .input }
+        try flush()
+        return try connection.wait(atMost: time, alongside: descriptor)
+    }
+
+    private func receive(_ rest: () -> Bool) throws(ConnectionEnd) {
+        try flush()
+        let deadline = ContinuousClock.now + autologout
+        var mayRest = true
+        while true {
+            let left = deadline - ContinuousClock.now
+            if left <= .zero { throw .timedOut }
+            // Work that can wait should not make a client wait that is about to say more.
+            switch try connection.wait(atMost: mayRest ? min(left, .seconds(1)) : left) {
+            case .input:
+                return try reader.fill(atMost: Self.large) { (buffer) throws(ConnectionEnd) in
+                    try connection.receive(into: buffer, atMost: autologout)
+                }
+            case .other, .timeout: mayRest = rest()
+            }
+        }
+    }
+
+    // MARK: - The messages of APPEND
+
+    func acceptMessage() { reader.accept() }
+
+    /// See `CommandReader.refuse()`.
+    func refuseMessage() { reader.refuse() }
+
+    /// Hands all bytes of the accepted message to `body`.
+    func receiveMessage(_ body: (UnsafeRawBufferPointer) throws(CommandFailure) -> Void) throws(CommandFailure) {
+        while reader.messageBytesDue > 0 {
+            guard try reader.takeMessageBytes(body) == 0 else { continue }
+            do { try receive { false } } catch { throw .connection(error) }
+        }
+    }
+}
