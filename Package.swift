@@ -57,7 +57,7 @@ let package = Package(
         .testTarget(name: "DaemonTests", dependencies: ["Daemon", "imapd", "TestSupport"]),
         .testTarget(name: "ClientTests", dependencies: ["imapd", "TestSupport"]),
         // Programs and daemons that tests start.
-        .target(name: "TestSupport", path: "Tests/TestSupport"),
+        .target(name: "TestSupport", dependencies: ["COpenSSL"], path: "Tests/TestSupport"),
     ],
     swiftLanguageModes: [.v6]
 )

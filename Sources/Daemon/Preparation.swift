@@ -50,7 +50,7 @@ struct Preparation {
         }
         gateAccount = settings.fork ? Self.gateAccount(settings, &errors) : nil
         tls = Self.makeTLS(settings, &errors)
-        store = Self.makeStore(settings, &errors)
+        store = Self.makeStore(settings, logger)
         listeners = Self.listen(settings, offersTLS: settings.certificate != nil, &errors)
 
         guard errors.isEmpty else { throw StartErrors(errors: errors) }
@@ -112,9 +112,15 @@ struct Preparation {
         }
     }
 
-    private static func makeStore(_ settings: Settings, _ errors: inout [StartError]) -> any MailStoreProvider {
-        if settings.storage == .maildir { errors.append(.configuration("--storage maildir is not part of this build")) }
-        return MemoryProvider()
+    private static func makeStore(_ settings: Settings, _ logger: Logger) -> any MailStoreProvider {
+        guard settings.storage == .maildir else { return MemoryProvider() }
+        var path = settings.maildirPath
+        // Without system accounts, home is where whoever started us is at home.
+        if !settings.fork, path == "~" || path.hasPrefix("~/"), let home = getenv("HOME") {
+            path = String(cString: home).split(separator: "%", omittingEmptySubsequences: false).joined(separator: "%%")
+                + path.dropFirst()
+        }
+        return MaildirProvider(path: path, logger: logger)
     }
 
     // MARK: - Listeners

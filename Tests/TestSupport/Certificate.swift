@@ -1,0 +1,51 @@
+import COpenSSL
+import Foundation
+import Glibc
+
+/// A self-signed certificate and its private key, in files.
+public final class Certificate: Sendable {
+    public enum Kind: String, CaseIterable, Sendable {
+        case ec, rsa
+    }
+
+    private let directory: TemporaryDirectory
+    public var certificate: String { directory.path("cert.pem") }
+    public var key: String { directory.path("key.pem") }
+
+    /// - Parameter days: of validity, from now on; negative for one that has expired.
+    public init(_ kind: Kind = .ec, days: Int = 30) async throws {
+        directory = try TemporaryDirectory()
+        let algorithm = switch kind {
+        case .ec: ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+        case .rsa: ["-newkey", "rsa:2048"]
+        }
+        let outcome = try await Program("openssl", package: "openssl").run(
+            ["req", "-x509", "-nodes", "-subj", "/CN=localhost", "-days", String(days), "-keyout", directory.path("key.pem"),
+             "-out", directory.path("cert.pem")] + algorithm)
+        guard outcome.status == 0 else { throw Program.Missing(description: "\(outcome)") }
+    }
+
+    /// What only the key's owner may know, in the forms in which a process may hold it: numbers with either end first, and
+    /// the file's text.
+    public func secrets() throws -> [[UInt8]] {
+        let text = try String(contentsOfFile: key, encoding: .utf8)
+        guard let file = fopen(key, "r") else { throw POSIXError(.ENOENT) }
+        defer { fclose(file) }
+        guard let pair = PEM_read_PrivateKey(file, nil, nil, nil) else { throw POSIXError(.EINVAL) }
+        defer { EVP_PKEY_free(pair) }
+
+        var secrets: [[UInt8]] = []
+        for name in ["priv", "d", "rsa-factor1"] {
+            var number: OpaquePointer?
+            guard EVP_PKEY_get_bn_param(pair, name, &number) == 1 else { continue }
+            defer { BN_clear_free(number) }
+            var bytes = [UInt8](repeating: 0, count: Int(BN_num_bits(number) + 7) / 8)
+            BN_bn2bin(number, &bytes)
+            // 32 bytes are enough to know it by.
+            secrets += [Array(bytes.prefix(32)), Array(bytes.reversed().suffix(32))]
+        }
+        let lines = text.split(separator: "\n")
+        secrets += lines.dropFirst().dropLast().prefix(2).map { Array($0.utf8) }
+        return secrets
+    }
+}
