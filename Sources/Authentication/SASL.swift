@@ -25,8 +25,8 @@ public enum SASL {
     /// By its name, in any case.
     public static func mechanism(named name: [UInt8]) -> (any SASLMechanism)? {
         switch String(decoding: name, as: UTF8.self).uppercased() {
-        case "PLAIN": Plain()
-        case "LOGIN": Login()
+        case "PLAIN": PlainMechanism()
+        case "LOGIN": LoginMechanism()
         default: nil
         }
     }
@@ -35,10 +35,12 @@ public enum SASL {
 /// RFC 4616.
 ///
 /// message   = [authzid] UTF8NUL authcid UTF8NUL passwd
-struct Plain: SASLMechanism {
-    static let isClientFirst = true
+public struct PlainMechanism: SASLMechanism {
+    public static let isClientFirst = true
 
-    mutating func respond(_ response: [UInt8]?) -> SASLStep {
+    public init() {}
+
+    public mutating func respond(_ response: [UInt8]?) -> SASLStep {
         guard var response else { return .challenge([]) }
         defer { response.wipe() }
         let parts = response.split(separator: 0, omittingEmptySubsequences: false)
@@ -50,11 +52,13 @@ struct Plain: SASLMechanism {
 }
 
 /// draft-murchison-sasl-login: for old clients. Two questions whose text means nothing.
-struct Login: SASLMechanism {
-    static let isClientFirst = false
+public struct LoginMechanism: SASLMechanism {
+    public static let isClientFirst = false
     private var user: [UInt8]?
 
-    mutating func respond(_ response: [UInt8]?) -> SASLStep {
+    public init() {}
+
+    public mutating func respond(_ response: [UInt8]?) -> SASLStep {
         guard var response else { return .challenge(Array("Username:".utf8)) }
         defer { response.wipe() }
         guard let user else {

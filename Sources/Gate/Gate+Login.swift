@@ -9,7 +9,7 @@ extension Gate {
         let secret = Secret(password)
         password.wipe()
         guard mayLogIn else { return refusePlaintext(tag) }
-        return try attempt(tag, Credentials(user: user, password: secret))
+        return try attempt(tag, .loginCommand, Credentials(user: user, password: secret))
     }
 
     /// AUTHENTICATE (RFC 9051 §6.2.2, RFC 4959).
@@ -19,6 +19,7 @@ extension Gate {
             out.tagged(tag, .no, nil, "There is no such mechanism here")
             return .goOn
         }
+        let kind: LoginAttempt.Mechanism = mechanism is LoginMechanism ? .login : .plain
         var response: [UInt8]?
         if let initialResponse {
             guard type(of: mechanism).isClientFirst else {
@@ -37,8 +38,8 @@ extension Gate {
                 out.continuation(base64: Base64.encode(challenge))
                 guard let next = try nextResponse(tag) else { return .goOn }
                 response = next
-            case .credentials(let credentials): return try attempt(tag, credentials)
-            case .refused: return try attempt(tag, nil)
+            case .credentials(let credentials): return try attempt(tag, kind, credentials)
+            case .refused: return try attempt(tag, kind, nil)
             case .malformed:
                 out.tagged(tag, .bad, nil, "The response is not what the mechanism asks for")
                 return .goOn
@@ -75,9 +76,11 @@ extension Gate {
     }
 
     /// Asks the monitor, and tells the client what it said (RFC 5530).
-    private func attempt(_ tag: Tag, _ credentials: Credentials?) throws(ConnectionEnd) -> Step {
+    private func attempt(
+        _ tag: Tag, _ mechanism: LoginAttempt.Mechanism, _ credentials: Credentials?
+    ) throws(ConnectionEnd) -> Step {
         try flush()
-        let answer = try monitor.attempt(credentials)
+        let answer = try monitor.judge(LoginAttempt(mechanism: mechanism, credentials: credentials))
         switch answer.outcome {
         case .accepted:
             out.tagged(tag, .ok, .capability(Capability.afterLogin), "Logged in")

@@ -6,10 +6,33 @@ public protocol GateMonitor: AnyObject {
     /// TLS has begun.
     func secured(_ information: TLSInformation) throws(ConnectionEnd)
 
-    /// Somebody wants in. `nil` is an attempt that cannot succeed, and is answered like any that fails.
-    ///
-    /// Returns when the client may hear the answer: a failure is delayed.
-    func attempt(_ credentials: Credentials?) throws(ConnectionEnd) -> Answer
+    /// Somebody wants in. Returns when the client may hear the answer: a failure is delayed.
+    func judge(_ attempt: LoginAttempt) throws(ConnectionEnd) -> Answer
+}
+
+/// Somebody who wants in.
+public struct LoginAttempt {
+    public enum Mechanism: UInt8, CaseIterable, Sendable {
+        case loginCommand, plain, login
+
+        /// For the log.
+        public var name: String {
+            switch self {
+            case .loginCommand: "LOGIN"
+            case .plain: "AUTHENTICATE PLAIN"
+            case .login: "AUTHENTICATE LOGIN"
+            }
+        }
+    }
+
+    public var mechanism: Mechanism
+    /// `nil` is an attempt that cannot succeed; it is answered like any that fails.
+    public var credentials: Credentials?
+
+    public init(mechanism: Mechanism, credentials: Credentials?) {
+        self.mechanism = mechanism
+        self.credentials = credentials
+    }
 }
 
 /// What a monitor says to an attempt.

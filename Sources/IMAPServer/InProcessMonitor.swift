@@ -32,12 +32,12 @@ final class InProcessMonitor: GateMonitor {
         logger.info("tls", metadata: information.metadata)
     }
 
-    func attempt(_ credentials: Credentials?) throws(ConnectionEnd) -> Answer {
-        let verdict = credentials.map { authenticator.authenticate($0, peer: peer.host) } ?? .rejected
+    func judge(_ attempt: LoginAttempt) throws(ConnectionEnd) -> Answer {
+        let verdict = attempt.credentials.map { authenticator.authenticate($0, peer: peer.host) } ?? .rejected
         if case .accepted(let user) = verdict {
             do throws(StoreError) {
                 login = (user, try provider.openStore(user: user, home: nil))
-                logger.info("login", metadata: ["user": "\(user)"])
+                logger.info("login", metadata: ["user": "\(user)", "mechanism": "\(attempt.mechanism.name)"])
                 return Answer(.accepted, isLast: true)
             } catch {
                 logger.error("store cannot be opened", metadata: ["user": "\(user)", "error": "\(error)"])
@@ -45,7 +45,11 @@ final class InProcessMonitor: GateMonitor {
             }
         }
         failures += 1
-        logger.notice("login failed", metadata: ["user": "\(credentials?.user ?? "")", "verdict": "\(verdict)"])
+        logger.notice(
+            "login failed",
+            metadata: [
+                "user": "\(attempt.credentials?.user ?? "")", "mechanism": "\(attempt.mechanism.name)", "verdict": "\(verdict)",
+            ])
         // Whatever the client says meanwhile waits.
         try connection.pause(policy.delay(afterFailure: failures))
         return Answer(.init(verdict), isLast: failures >= policy.attempts)

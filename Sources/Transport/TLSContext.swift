@@ -22,6 +22,7 @@ public final class TLSContext: @unchecked Sendable {
     ///   - certificate: a PEM file: the certificate, then those that vouch for it.
     ///   - key: a PEM file with the private key, not encrypted.
     public init(certificate: String, key: String) throws(TLSContextError) {
+        _ = Self.overwritesFreedMemory
         guard let context = SSL_CTX_new(TLS_server_method()) else { throw TLSContextError(problems: [Self.lastError()]) }
         Self.configure(context)
 
@@ -63,11 +64,14 @@ public final class TLSContext: @unchecked Sendable {
 
     deinit { wipe() }
 
-    /// Forgets the private key and all else; this process speaks no more TLS. OpenSSL overwrites keys when it frees them.
+    /// Forgets the private key and all else; this process speaks no more TLS.
     public func wipe() {
         SSL_CTX_free(context)
         context = nil
     }
+
+    /// Done once, before OpenSSL is first used: what is freed, the key's encoding in particular, leaves no trace.
+    private static let overwritesFreedMemory = copenssl_overwrite_freed_memory() == 1
 
     /// `nil` if there is no memory, or after `wipe()`.
     func makeSSL() -> OpaquePointer? {

@@ -14,4 +14,8 @@ static const uint64_t copenssl_cipher_server_preference = SSL_OP_CIPHER_SERVER_P
 static const uint64_t copenssl_prioritize_chacha = SSL_OP_PRIORITIZE_CHACHA;
 static const uint64_t copenssl_ignore_unexpected_eof = SSL_OP_IGNORE_UNEXPECTED_EOF;
 
+/* From now on, memory that OpenSSL gives back is overwritten first: private keys pass through buffers that it does not
+ * clear itself. Returns 1, or 0 if OpenSSL has allocated memory already; then nothing has changed. */
+int copenssl_overwrite_freed_memory(void);
+
 #endif

@@ -21,7 +21,7 @@ enum GateMessage: UInt8, CaseIterable {
     var longest: Int {
         switch self {
         case .secured: 512
-        case .credentials: 8 + Credentials.longestUser + Credentials.longestPassword
+        case .credentials: 9 + Credentials.longestUser + Credentials.longestPassword
         case .handover: Int(UInt16.max)
         case .ended: 1
         }
@@ -64,22 +64,30 @@ struct GateChannel {
         case notDue(kind: UInt8, length: Int)
     }
 
+    /// A message whose body is still to be read.
+    struct Announced {
+        var kind: GateMessage
+        var length: Int
+
+        /// For a body that is not what it must be.
+        var violation: Failure { .notDue(kind: kind.rawValue, length: length) }
+    }
+
     let connection: Connection
     var due: DueMessages
+    /// When a gate that is still not done is given up.
+    let deadline: Deadline
 
-    mutating func next(before deadline: Deadline) throws(Failure) -> (message: GateMessage, body: [UInt8]) {
-        let header = try read(GateMessage.headerLength, before: deadline)
+    mutating func next() throws(Failure) -> Announced {
+        let header = try read(GateMessage.headerLength)
         let length = Int(header[1]) << 8 | Int(header[2])
-        guard let message = due.accept(kind: header[0], length: length) else {
+        guard let kind = due.accept(kind: header[0], length: length) else {
             throw .notDue(kind: header[0], length: length)
         }
-        return (message, try read(length, before: deadline))
+        return Announced(kind: kind, length: length)
     }
 
-    /// For a body that is not what its message's must be.
-    func violation(_ message: GateMessage, _ body: [UInt8]) -> Failure {
-        .notDue(kind: message.rawValue, length: body.count)
-    }
+    func body(of message: Announced) throws(Failure) -> [UInt8] { try read(message.length) }
 
     func answer(_ answer: Answer) throws(Failure) {
         do throws(ConnectionEnd) {
@@ -87,14 +95,14 @@ struct GateChannel {
         } catch { throw .end(error) }
     }
 
-    private func read(_ count: Int, before deadline: Deadline) throws(Failure) -> [UInt8] {
+    private func read(_ count: Int) throws(Failure) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
         var filled = 0
         while filled < count {
             do throws(ConnectionEnd) {
                 filled += try bytes.withUnsafeMutableBufferPointer { (buffer) throws(ConnectionEnd) in
-                    try connection.receive(
-                        into: UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: buffer[filled...])), atMost: deadline.remaining)
+                    let space = UnsafeMutableBufferPointer(rebasing: buffer[filled...])
+                    return try connection.receive(into: UnsafeMutableRawBufferPointer(space), atMost: deadline.remaining)
                 }
             } catch { throw .end(error) }
         }
@@ -111,5 +119,33 @@ extension Answer {
     init?(wire: [UInt8]) {
         guard wire.count == Self.wireLength, let outcome = Outcome(rawValue: wire[0]), wire[1] <= 1 else { return nil }
         self.init(outcome, isLast: wire[1] == 1)
+    }
+}
+
+/// The body of `GateMessage.credentials`.
+extension LoginAttempt {
+    /// To be wiped.
+    var wire: [UInt8] {
+        var writer = WireWriter(capacity: GateMessage.credentials.longest)
+        writer.byte(mechanism.rawValue)
+        if let credentials {
+            writer.string(Array(credentials.user.utf8))
+            credentials.password.withBytes { writer.string($0) }
+        }
+        return writer.bytes
+    }
+
+    init?(wire: [UInt8]) {
+        var reader = WireReader(wire)
+        guard let mechanism = reader.byte().flatMap({ Mechanism(rawValue: $0) }) else { return nil }
+        if reader.isAtEnd {
+            self.init(mechanism: mechanism, credentials: nil)
+            return
+        }
+        guard let user = reader.string(atMost: Credentials.longestUser),
+              let password = reader.string(atMost: Credentials.longestPassword), reader.isAtEnd,
+              let credentials = Credentials(user: user, password: Secret(password))
+        else { return nil }
+        self.init(mechanism: mechanism, credentials: credentials)
     }
 }

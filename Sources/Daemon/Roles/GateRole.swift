@@ -86,13 +86,10 @@ final class MonitorChannel: GateMonitor {
         try send(.secured, body.bytes)
     }
 
-    func attempt(_ credentials: Credentials?) throws(ConnectionEnd) -> Answer {
-        var body = WireWriter()
-        if let credentials {
-            body.string(Array(credentials.user.utf8))
-            credentials.password.withBytes { body.string($0) }
-        }
-        try send(.credentials, body.bytes)
+    func judge(_ attempt: LoginAttempt) throws(ConnectionEnd) -> Answer {
+        var body = attempt.wire
+        defer { body.wipe() }
+        try send(.credentials, body)
         var answer = [UInt8](repeating: 0, count: Answer.wireLength)
         try receive(&answer)
         guard let answer = Answer(wire: answer) else { throw .failed("the monitor does not make sense") }

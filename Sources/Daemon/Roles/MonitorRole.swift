@@ -64,31 +64,30 @@ struct MonitorRole: ~Copyable {
         self.client = client
         self.peer = peer
         self.logger = logger
-        let due = DueMessages(tlsIsPossible: household.tls != nil, attempts: household.policy.attempts)
-        self.channel = GateChannel(connection: channel, due: due)
+        self.channel = GateChannel(
+            connection: channel,
+            due: DueMessages(tlsIsPossible: household.tls != nil, attempts: household.policy.attempts),
+            deadline: Deadline(after: household.policy.timeLimit + Self.slack))
     }
 
     consuming func run() -> Never {
-        let deadline = Deadline(after: household.policy.timeLimit + Self.slack)
         do throws(GateChannel.Failure) {
             while true {
-                var (message, body) = try channel.next(before: deadline)
-                switch message {
-                case .secured: try secured(body)
+                let message = try channel.next()
+                switch message.kind {
+                case .secured: try hearSecured(message)
+                case .credentials:
+                    // Returns when the password is gone from this process, which may soon be the session.
+                    guard let account = try hearCredentials(message) else { continue }
+                    let login = Login(
+                        account: account, client: client, channel: channel.connection, gate: gate,
+                        shutdown: household.signals.end)
+                    runSession(login, household, logger)
                 case .ended:
-                    guard let end = body.first.flatMap({ GateEnd(code: $0) }) else { throw channel.violation(message, body) }
+                    guard let end = GateEnd(code: try channel.body(of: message).first ?? .max) else { throw message.violation }
                     logger.info("end without login", metadata: ["reason": "\(end.reason)"])
                     endGate(atMost: Self.slack)
-                case .credentials:
-                    let credentials = try credentials(body)
-                    body.wipe()
-                    if let account = try attempt(credentials) {
-                        let login = Login(
-                            account: account, client: client, channel: channel.connection, gate: gate,
-                            shutdown: household.signals.end)
-                        runSession(login, household, logger)
-                    }
-                case .handover: throw channel.violation(message, body)
+                case .handover: throw message.violation
                 }
             }
         } catch {
@@ -98,11 +97,11 @@ struct MonitorRole: ~Copyable {
 
     // MARK: - Messages
 
-    private mutating func secured(_ body: [UInt8]) throws(GateChannel.Failure) {
-        var reader = WireReader(body)
+    private mutating func hearSecured(_ message: GateChannel.Announced) throws(GateChannel.Failure) {
+        var reader = WireReader(try channel.body(of: message))
         guard let version = reader.text(atMost: 32), let cipher = reader.text(atMost: 64), let alpn = reader.byte(),
               let serverName = reader.text(atMost: 255), reader.isAtEnd
-        else { throw channel.violation(.secured, body) }
+        else { throw message.violation }
         let information = TLSInformation(
             version: version, cipher: cipher, usesALPN: alpn == 1, serverName: serverName.isEmpty ? nil : serverName)
         logger.info("tls", metadata: information.metadata)
@@ -110,26 +109,28 @@ struct MonitorRole: ~Copyable {
         client = nil
     }
 
-    private func credentials(_ body: [UInt8]) throws(GateChannel.Failure) -> Credentials? {
-        guard !body.isEmpty else { return nil }
-        var reader = WireReader(body)
-        guard let user = reader.string(atMost: Credentials.longestUser),
-              let password = reader.string(atMost: Credentials.longestPassword), reader.isAtEnd,
-              let credentials = Credentials(user: user, password: Secret(password))
-        else { throw channel.violation(.credentials, body) }
-        return credentials
+    private mutating func hearCredentials(_ message: GateChannel.Announced) throws(GateChannel.Failure) -> Account? {
+        var body = try channel.body(of: message)
+        defer { body.wipe() }
+        guard let attempt = LoginAttempt(wire: body) else { throw message.violation }
+        return try judge(attempt)
     }
 
     /// The account, if the credentials are its; else the gate has been told, late.
-    private mutating func attempt(_ credentials: Credentials?) throws(GateChannel.Failure) -> Account? {
-        let result = try credentials.map { (credentials) throws(GateChannel.Failure) in try ask(credentials) }
-            ?? .refused(.rejected, reason: "not acceptable")
+    private mutating func judge(_ attempt: LoginAttempt) throws(GateChannel.Failure) -> Account? {
+        let result = attempt.credentials.map { ask($0) } ?? .refused(.rejected, reason: "not acceptable")
         switch result {
-        case .accepted(let account): return account
+        case .accepted(let account):
+            logger.info("authenticated", metadata: ["user": "\(account.name)", "mechanism": "\(attempt.mechanism.name)"])
+            return account
         case .refused(let verdict, let reason):
             failures += 1
             logger.notice(
-                "login failed", metadata: ["user": "\(credentials?.user ?? "")", "verdict": "\(verdict)", "reason": "\(reason)"])
+                "login failed",
+                metadata: [
+                    "user": "\(attempt.credentials?.user ?? "")", "mechanism": "\(attempt.mechanism.name)",
+                    "verdict": "\(verdict)", "reason": "\(reason)",
+                ])
             try wait(household.policy.delay(afterFailure: failures))
             let answer = Answer(.init(verdict), isLast: failures >= household.policy.attempts)
             try channel.answer(answer)
@@ -146,7 +147,7 @@ struct MonitorRole: ~Copyable {
     }
 
     /// Has PAM asked, by a process that lives no longer than that.
-    private func ask(_ credentials: Credentials) throws(GateChannel.Failure) -> AuthenticatorResult {
+    private func ask(_ credentials: Credentials) -> AuthenticatorResult {
         let answer: DescriptorPair
         do throws(Errno) {
             answer = try Descriptor.pipe()

@@ -15,6 +15,10 @@ struct Login {
     let gate: pid_t
     /// Readable when the daemon is to end.
     let shutdown: Int32
+
+    var gateChannel: GateChannel {
+        GateChannel(connection: channel, due: .afterLogin, deadline: Deadline(after: .seconds(60)))
+    }
 }
 
 /// What was root's monitor is the user's session from here on. Each line gives something up.
@@ -44,7 +48,7 @@ private func openStore(_ login: Login, _ household: Household, _ logger: Logger)
         return try household.store.openStore(user: login.account.name, home: login.account.home)
     } catch {
         logger.error("store cannot be opened", metadata: ["error": "\(error)"])
-        try? GateChannel(connection: login.channel, due: .afterLogin).answer(Answer(.unavailable, isLast: true))
+        try? login.gateChannel.answer(Answer(.unavailable, isLast: true))
         // The gate tells the client, and that it has; then it is over.
         endWithGate(login, logger)
     }
@@ -52,10 +56,10 @@ private func openStore(_ login: Login, _ household: Household, _ logger: Logger)
 
 /// Tells the gate that the client is in, and takes what it had read beyond that.
 private func takeOver(_ login: Login, _ logger: Logger) -> [UInt8] {
-    var channel = GateChannel(connection: login.channel, due: .afterLogin)
+    var channel = login.gateChannel
     do throws(GateChannel.Failure) {
         try channel.answer(Answer(.accepted, isLast: true))
-        let (_, readAhead) = try channel.next(before: Deadline(after: .seconds(60)))
+        let readAhead = try channel.body(of: channel.next())
         logger.info("login")
         return readAhead
     } catch {
@@ -77,11 +81,15 @@ private func serve(_ login: Login, _ store: any MailStore, _ readAhead: [UInt8],
     } else {
         connection = login.channel
     }
+    let (receivedBefore, sentBefore) = (connection.received, connection.sent)
     Session(connection: connection, store: store, user: login.account.name, readAhead: readAhead, logger: logger).run()
     connection.finish()
     logger.info(
         "session end",
-        metadata: ["received": "\(connection.received)", "sent": "\(connection.sent)"])
+        metadata: [
+            "received": "\(connection.received - receivedBefore + UInt64(readAhead.count))",
+            "sent": "\(connection.sent - sentBefore)",
+        ])
     if login.client == nil { endWithGate(login, logger) }
     _exit(0)
 }

@@ -2,6 +2,9 @@
 struct WireWriter {
     private(set) var bytes: [UInt8] = []
 
+    /// - Parameter capacity: bytes that are written without leaving copies behind.
+    init(capacity: Int = 64) { bytes.reserveCapacity(capacity) }
+
     mutating func byte(_ value: UInt8) { bytes.append(value) }
 
     mutating func number(_ value: UInt32) {
