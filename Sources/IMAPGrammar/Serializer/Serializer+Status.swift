@@ -3,32 +3,46 @@ import IMAPTypes
 /// Conditions, response codes and continuation (RFC 9051 §7.1, §7.6).
 extension Serializer {
     /// response-tagged = tag SP resp-cond-state CRLF
-    public mutating func tagged(_ tag: Tag, _ condition: Condition, _ code: ResponseCode? = nil, _ text: RespText) {
+    public mutating func tagged(_ tag: Tag, _ condition: Condition, _ code: ResponseCode?, _ text: RespText) {
         write(tag.bytes)
         conditionLine(condition, code, text)
+    }
+
+    public mutating func tagged(_ tag: Tag, _ condition: Condition, _ text: RespText) {
+        tagged(tag, condition, nil, text)
     }
 
     /// "*" SP resp-cond-state CRLF
     ///
     /// An OK as greeting is resp-cond-auth.
-    public mutating func untagged(_ condition: Condition, _ code: ResponseCode? = nil, _ text: RespText) {
+    public mutating func untagged(_ condition: Condition, _ code: ResponseCode?, _ text: RespText) {
         write("*")
         conditionLine(condition, code, text)
     }
 
+    public mutating func untagged(_ condition: Condition, _ text: RespText) {
+        untagged(condition, nil, text)
+    }
+
     /// Tagged if there is a tag.
-    public mutating func answer(_ tag: Tag?, _ condition: Condition, _ code: ResponseCode? = nil, _ text: RespText) {
+    public mutating func answer(_ tag: Tag?, _ condition: Condition, _ code: ResponseCode?, _ text: RespText) {
         if let tag { tagged(tag, condition, code, text) } else { untagged(condition, code, text) }
     }
 
+    public mutating func answer(_ tag: Tag?, _ condition: Condition, _ text: RespText) {
+        answer(tag, condition, nil, text)
+    }
+
     /// resp-cond-bye   = "BYE" SP resp-text
-    public mutating func bye(_ code: ResponseCode? = nil, _ text: RespText) {
+    public mutating func bye(_ code: ResponseCode?, _ text: RespText) {
         write("* BYE ")
         respText(code, text)
     }
 
+    public mutating func bye(_ text: RespText) { bye(nil, text) }
+
     /// resp-cond-auth  = ("OK" / "PREAUTH") SP resp-text
-    public mutating func preauth(_ code: ResponseCode? = nil, _ text: RespText) {
+    public mutating func preauth(_ code: ResponseCode?, _ text: RespText) {
         write("* PREAUTH ")
         respText(code, text)
     }
