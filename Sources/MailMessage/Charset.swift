@@ -117,7 +117,11 @@ public struct CharsetDecoder: ~Copyable {
     }
 
     public mutating func finish(into output: inout [UInt8]) {
-        if !carry.isEmpty { output.append(contentsOf: [0xEF, 0xBF, 0xBD]) }
+        if charset.kind == .utf8 || descriptor != nil {
+            if !carry.isEmpty { output.append(contentsOf: Self.replacement) }
+        } else {
+            for byte in carry { Self.appendLatin1(byte, to: &output) }
+        }
         carry.removeAll()
         if let descriptor { iconv(descriptor, nil, nil, nil, nil) }
     }
@@ -168,7 +172,7 @@ public struct CharsetDecoder: ~Copyable {
                 carry.append(contentsOf: UnsafeRawBufferPointer(start: from, count: left))
                 return
             default:
-                output.append(contentsOf: [0xEF, 0xBF, 0xBD])
+                output.append(contentsOf: Self.replacement)
                 from += 1
                 left -= 1
             }
@@ -187,12 +191,20 @@ public struct CharsetDecoder: ~Copyable {
                 carry.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[i...]))
                 return
             case .invalid:
-                output.append(0xC0 | bytes[i] >> 6)
-                output.append(0x80 | bytes[i] & 0x3F)
+                Self.appendLatin1(bytes[i], to: &output)
                 i += 1
             }
         }
     }
+
+    /// `byte` is 0x80 or more.
+    private static func appendLatin1(_ byte: UInt8, to output: inout [UInt8]) {
+        output.append(0xC0 | byte >> 6)
+        output.append(0x80 | byte & 0x3F)
+    }
+
+    /// U+FFFD.
+    private static let replacement: [UInt8] = [0xEF, 0xBF, 0xBD]
 
     private mutating func repairUTF8(_ bytes: UnsafeRawBufferPointer, into output: inout [UInt8]) {
         var i = 0, start = 0
@@ -205,7 +217,7 @@ public struct CharsetDecoder: ~Copyable {
                 return
             case .invalid:
                 output.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[start..<i]))
-                output.append(contentsOf: [0xEF, 0xBF, 0xBD])
+                output.append(contentsOf: Self.replacement)
                 i += 1
                 start = i
             }

@@ -96,7 +96,7 @@ struct MessageParserTests {
     func chunking(name: String) {
         var generator = SeededGenerator(seed: 1)
         let original = Corpus.message(name)
-        for round in 0..<40 {
+        for round in 0..<(original.count > 20_000 ? 4 : 40) {
             let message = round == 0 ? original : original.mutated(using: &generator)
             let whole = parse(message)
             let inPieces = parse(message, pieces: message.pieces(using: &generator))
@@ -108,11 +108,11 @@ struct MessageParserTests {
     func sizes(name: String) {
         var generator = SeededGenerator(seed: 2)
         let original = Corpus.message(name)
-        for round in 0..<20 {
+        for round in 0..<(original.count > 20_000 ? 2 : 20) {
             let message = round == 0 ? original : original.mutated(using: &generator)
             let structure = parse(message)
             #expect(structure.whole.length == message.count)
-            for extent in [structure.whole] + structure.parts.prefix(100).flatMap({ [$0.header, $0.body] }) {
+            for extent in [structure.whole] + structure.parts.prefix(10).flatMap({ [$0.header, $0.body] }) {
                 let bytes = structure.bytes(extent, of: message)
                 #expect(extent.lines == bytes.count { $0 == 0x0A })
                 #expect(extent.wireSize == bytes.withCRLF.count)
