@@ -40,7 +40,14 @@ final class OpenMaildir: OpenMailbox {
         try mailbox.catchUp(isLocked: false)
         try mailbox.scanIfDue()
         show()
+        forgetWhatIsGone()
         mailbox.news = News()
+    }
+
+    /// The log's tail tells of messages that were expunged before this session came: it has never had them in its picture.
+    private func forgetWhatIsGone() {
+        ghosts = [:]
+        for row in 0..<table.count where table.isGone(row) { table.setPlace(row, table.place(row).union(.forgotten)) }
     }
 
     deinit {

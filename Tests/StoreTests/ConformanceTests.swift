@@ -225,6 +225,19 @@ import Testing
     }
 
     @Test(arguments: StoreKind.allCases)
+    func `What was expunged before the mailbox is opened is not in it`(_ kind: StoreKind) throws {
+        let account = try kind.makeAccount()
+        let store = try account.openStore()
+        for _ in 1...3 { try store.append(Self.message) }
+        let before = try store.open(.inbox, readOnly: false)
+        #expect(try before.expunge([2]) == [2])
+        let after = try account.openStore().open(.inbox, readOnly: false)
+        #expect(after.uids == [1, 3])
+        #expect(after.metadata(2) == nil)
+        #expect(try after.refresh().isEmpty)
+    }
+
+    @Test(arguments: StoreKind.allCases)
     func `What came and went between two looks was never there`(_ kind: StoreKind) throws {
         let account = try kind.makeAccount()
         let store = try account.openStore(), other = try account.openStore()
