@@ -51,9 +51,8 @@ public enum PAM {
 
         mutating func run(peer: String) throws(Failure) -> String {
             try must("pam_set_item", pam_set_item(handle, PAM_RHOST, peer))
-            try must("pam_set_item", pam_set_item(handle, PAM_TTY, "imapd"))
-            // The delay after a failure is its parent's, who delays every failure and blocks nobody.
-            pam_fail_delay(handle, 0)
+            try must("pam_set_item", pam_set_item(handle, PAM_TTY, "imap"))
+            try must("pam_set_item", pam_set_item(handle, PAM_FAIL_DELAY, unsafeBitCast(Self.noDelay, to: UnsafeRawPointer.self)))
 
             try must("pam_authenticate", pam_authenticate(handle, silent | Int32(PAM_DISALLOW_NULL_AUTHTOK)))
             try must("pam_acct_mgmt", pam_acct_mgmt(handle, silent | Int32(PAM_DISALLOW_NULL_AUTHTOK)))
@@ -64,6 +63,10 @@ public enum PAM {
             pam_close_session(handle, silent)
             return user
         }
+
+        /// Modules ask for a delay after a failure, and PAM would sleep. The delay is our parent's, who delays every failure
+        /// and blocks nobody.
+        private static let noDelay: @convention(c) (Int32, UInt32, UnsafeMutableRawPointer?) -> Void = { _, _, _ in }
 
         private func canonicalUser() throws(Failure) -> String {
             var item: UnsafeRawPointer?

@@ -50,7 +50,7 @@ private func limitGate(memory: UInt) {
     limit(RLIMIT_FSIZE, to: 0)
     limit(RLIMIT_CORE, to: 0)
     limit(RLIMIT_AS, to: memory)
-    limit(RLIMIT_CPU, soft: 30, hard: .max)     // seconds, until login
+    limit(RLIMIT_CPU, soft: 30, hard: .max)     // seconds, until login: a relay may live for weeks
 }
 
 private func serve(client: Int32, channel descriptor: Int32, _ rules: GateRules) -> Never {
@@ -64,7 +64,7 @@ private func serve(client: Int32, channel descriptor: Int32, _ rules: GateRules)
     }
     // Without TLS the session has the client's socket, and goes on alone.
     if connection.tlsInformation != nil {
-        // A relay may live for weeks.
+        // Whoever has taken over a gate can do this, too; but before login the monitor's patience is short.
         limit(RLIMIT_CPU, soft: .max, hard: .max)
         Relay(client: connection, session: Descriptor(owning: descriptor)).run()
     }

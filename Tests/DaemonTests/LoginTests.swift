@@ -1,0 +1,131 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+/// Who gets in through `imapd --fork`, asking real PAM, and what the log says.
+@Suite(.enabled(if: isRoot, needsRoot))
+struct LoginTests {
+    @Test func systemUser() async throws {
+        let daemon = try await ForkedDaemon(["--allow-plaintext-login"])
+        let client = try daemon.client()
+        #expect(try daemon.logIn(client, password: "wrong").contains(" NO [AUTHENTICATIONFAILED]"))
+        #expect(try daemon.logIn(client).contains(" OK "))
+        _ = try await daemon.daemon.line { $0.contains("login failed") && $0.contains(daemon.user.name) }
+        let line = try await daemon.daemon.line { $0.contains(": login ") && $0.contains("user=\(daemon.user.name)") }
+        #expect(line.contains("127.0.0.1"), "\(line)")
+
+        try client.command("LOGOUT")
+        client.close()
+        _ = try await daemon.daemon.line { $0.contains("session end") && $0.contains(daemon.user.name) }
+        expectNoPassword(daemon)
+    }
+
+    @Test(arguments: ["PLAIN", "LOGIN"])
+    func mechanisms(mechanism: String) async throws {
+        let daemon = try await ForkedDaemon(implicitTLS: true)
+        let client = try daemon.client(tls: true)
+        let (user, password) = (base64(daemon.user.name), base64(daemon.user.password))
+        try client.send("a1 AUTHENTICATE \(mechanism)\r\n")
+        #expect(try client.line()!.hasPrefix("+"))
+        if mechanism == "PLAIN" {
+            try client.send(base64("\0\(daemon.user.name)\0\(daemon.user.password)") + "\r\n")
+        } else {
+            try client.send(user + "\r\n")
+            #expect(try client.line()!.hasPrefix("+"))
+            try client.send(password + "\r\n")
+        }
+        #expect(try client.lines(through: "a1").last!.hasPrefix("a1 OK"))
+        expectNoPassword(daemon)
+    }
+
+    @Test func listedUser() async throws {
+        let user = try await SystemUser()
+        let daemon = try await ForkedDaemon(
+            user: user, pam: .list([(user.name, "another"), ("imapd-no-such-user", "secret"), ("root", "secret")]),
+            ["--allow-plaintext-login"])
+        let client = try daemon.client()
+        #expect(try daemon.logIn(client, password: "another").contains(" OK "))
+
+        // PAM would let these in; they are no users to become.
+        for name in ["imapd-no-such-user", "root"] {
+            let client = try daemon.client()
+            #expect(try client.command("LOGIN \(name) secret").last!.contains(" NO "))
+        }
+    }
+
+    @Test func lowUIDs() async throws {
+        let user = try await SystemUser()
+        let daemon = try await ForkedDaemon(
+            user: user, pam: .unix(), ["--allow-plaintext-login", "--first-valid-uid", String(user.uid + 1)])
+        #expect(try daemon.logIn(daemon.client()).contains(" NO "))
+    }
+
+    @Test(arguments: [SystemUser.State.accountExpired, .passwordExpired])
+    func expired(state: SystemUser.State) async throws {
+        let daemon = try await ForkedDaemon(user: SystemUser(state), pam: .unix(), ["--allow-plaintext-login"])
+        #expect(try daemon.logIn(daemon.client()).contains(" NO [EXPIRED]"))
+        // A stranger learns nothing of it.
+        #expect(try daemon.logIn(daemon.client(), password: "wrong").contains(" NO [AUTHENTICATIONFAILED]"))
+    }
+
+    @Test func unknownUserAndWrongPasswordAreAnsweredAlike() async throws {
+        let daemon = try await ForkedDaemon(["--allow-plaintext-login"])
+        let wrong = try daemon.client().command("LOGIN \(daemon.user.name) wrong").last
+        let unknown = try daemon.client().command("LOGIN imapd-no-such-user wrong").last
+        #expect(wrong == unknown)
+    }
+
+    @Test func threeFailuresAreTheEnd() async throws {
+        let daemon = try await ForkedDaemon(["--allow-plaintext-login"])
+        let client = try daemon.client()
+        for _ in 1...2 { #expect(try daemon.logIn(client, password: "wrong").contains(" NO ")) }
+        #expect(try client.command("NOOP").last!.contains(" OK "))
+        try client.send("a3 LOGIN \(daemon.user.name) wrong\r\na4 LOGIN \(daemon.user.name) \"\(daemon.user.password)\"\r\n")
+        let lines = try client.rest()
+        #expect(lines.contains { $0.hasPrefix("a3 NO ") } && lines.last!.hasPrefix("* BYE "), "\(lines)")
+        #expect(!lines.contains { $0.hasPrefix("a4 ") })
+        try await eventually("its processes have gone") { daemon.listener.descendants.isEmpty }
+    }
+
+    @Test func slowFailureBlocksNobody() async throws {
+        // PAM hangs for one user, until this test lets it go on.
+        let files = try TemporaryDirectory()
+        let gate = files.path("gate"), script = files.path("script")
+        try #require(mkfifo(gate, 0o600) == 0)
+        try "#!/bin/sh\n[ \"$PAM_USER\" = imapd-slow ] && cat \(gate)\nexit 0\n"
+            .write(toFile: script, atomically: true, encoding: .utf8)
+        chmod(script, 0o755)
+        let daemon = try await ForkedDaemon(
+            user: SystemUser(), pam: .unix(first: ["auth optional pam_exec.so quiet \(script)"]), ["--allow-plaintext-login"])
+
+        let slow = try daemon.client()
+        try slow.send("s1 LOGIN imapd-slow wrong\r\n")
+        // Opening for writing waits for the reader.
+        let opened = Task.detached { open(gate, O_WRONLY) }
+        let writer = await opened.value
+        #expect(daemon.processes("authenticator").count == 1)
+
+        #expect(try daemon.logIn(daemon.client()).contains(" OK "))
+        close(writer)
+        #expect(try slow.lines(through: "s1").last!.hasPrefix("s1 NO "))
+    }
+
+    @Test func authenticatorGoesWithItsAttempt() async throws {
+        let daemon = try await ForkedDaemon(["--allow-plaintext-login"])
+        let client = try daemon.client()
+        #expect(try daemon.logIn(client, password: "wrong").contains(" NO "))
+        #expect(daemon.processes("authenticator").isEmpty)
+        #expect(daemon.listener.descendants.filter(\.isZombie).isEmpty)
+    }
+
+    private func base64(_ text: String) -> String { Data(text.utf8).base64EncodedString() }
+
+    /// Not even at the level of trace, as it is given or in base64.
+    private func expectNoPassword(_ daemon: ForkedDaemon) {
+        let log = daemon.daemon.log
+        #expect(!log.contains(daemon.user.password))
+        #expect(!log.contains(base64(daemon.user.password)))
+        #expect(!log.contains(base64("\0\(daemon.user.name)\0\(daemon.user.password)")))
+    }
+}

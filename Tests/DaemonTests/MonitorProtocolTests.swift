@@ -1,0 +1,181 @@
+import Authentication
+import Gate
+import Glibc
+import SystemAuthentication
+import Testing
+import Transport
+
+@testable import Daemon
+
+/// What a monitor hears from a gate that the attacker may have taken over.
+@Suite struct MonitorProtocolTests {
+    /// A gate's end of the socket, on which a test writes what it likes, and the monitor's.
+    private struct Pair: ~Copyable {
+        let gate: Descriptor
+        var channel: GateChannel
+
+        init(_ due: DueMessages = DueMessages(tlsIsPossible: true, attempts: 3), atMost time: Duration = .seconds(60)) throws {
+            let (first, second) = try Descriptor.streamPair().release()
+            gate = Descriptor(owning: first)
+            channel = GateChannel(connection: Connection(descriptor: second), due: due, deadline: Deadline(after: time))
+        }
+
+        func says(_ bytes: [UInt8]) { #expect(send(gate.number, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count) }
+
+        func hangsUp() { shutdown(gate.number, Int32(SHUT_WR)) }
+    }
+
+    @Test("what is due is heard, as often as it is due")
+    func due() throws {
+        var pair = try Pair()
+        for kind in [GateMessage.secured, .credentials, .credentials, .credentials, .ended] {
+            pair.says(kind.frame([1, 2, 3].prefix(kind.longest)))
+            let message = try pair.channel.next()
+            #expect(message.kind == kind)
+            #expect(try pair.channel.body(of: message).first == 1)
+        }
+    }
+
+    @Test("what is not due is not heard", arguments: [
+        [GateMessage.handover], [.secured, .secured], [.ended, .ended], [.credentials, .credentials, .credentials, .credentials],
+    ])
+    func notDue(kinds: [GateMessage]) throws {
+        var pair = try Pair()
+        for kind in kinds { pair.says(kind.frame([])) }
+        for _ in kinds.dropLast() { _ = try pair.channel.body(of: pair.channel.next()) }
+        #expect(throws: GateChannel.Failure.notDue(kind: kinds.last!.rawValue, length: 0)) { try pair.channel.next() }
+    }
+
+    @Test("after login, only the handover is due", arguments: GateMessage.allCases)
+    func afterLogin(kind: GateMessage) throws {
+        var pair = try Pair(.afterLogin)
+        pair.says(kind.frame([]))
+        if kind == .handover {
+            #expect(try pair.channel.next().kind == .handover)
+        } else {
+            #expect(throws: GateChannel.Failure.notDue(kind: kind.rawValue, length: 0)) { try pair.channel.next() }
+        }
+    }
+
+    @Test("TLS that nobody offered has not begun")
+    func impossibleTLS() throws {
+        var pair = try Pair(DueMessages(tlsIsPossible: false, attempts: 3))
+        pair.says(GateMessage.secured.frame([]))
+        #expect(throws: GateChannel.Failure.notDue(kind: 1, length: 0)) { try pair.channel.next() }
+    }
+
+    @Test("any first byte but those of four messages ends it", arguments: UInt8.min...UInt8.max)
+    func kinds(kind: UInt8) throws {
+        var pair = try Pair()
+        pair.says([kind, 0, 0])
+        if let known = GateMessage(rawValue: kind), known != .handover {
+            #expect(try pair.channel.next().kind == known)
+        } else {
+            #expect(throws: GateChannel.Failure.notDue(kind: kind, length: 0)) { try pair.channel.next() }
+        }
+    }
+
+    @Test("a message that is too long ends it before it is read", arguments: [GateMessage.secured, .credentials, .ended])
+    func tooLong(kind: GateMessage) throws {
+        for length in [kind.longest + 1, Int(UInt16.max)] {
+            var pair = try Pair()
+            pair.says([kind.rawValue, UInt8(length >> 8), UInt8(length & 0xFF)])
+            #expect(throws: GateChannel.Failure.notDue(kind: kind.rawValue, length: length)) { try pair.channel.next() }
+        }
+    }
+
+    @Test("half a message is none", arguments: [[], [2], [2, 0], [2, 0, 5, 1, 2]] as [[UInt8]])
+    func half(bytes: [UInt8]) throws {
+        var pair = try Pair()
+        pair.says(bytes)
+        pair.hangsUp()
+        #expect(throws: GateChannel.Failure.end(.closed)) { try pair.channel.body(of: pair.channel.next()) }
+    }
+
+    @Test("a gate that says nothing is given up")
+    func silence() throws {
+        var pair = try Pair(atMost: .milliseconds(1))
+        pair.says([2, 0])
+        #expect(throws: GateChannel.Failure.end(.timedOut)) { try pair.channel.next() }
+    }
+
+    @Test("nothing is read beyond a message: what follows is the client's")
+    func nothingBeyond() throws {
+        var pair = try Pair(.afterLogin)
+        pair.says(GateMessage.handover.frame(Array("a2 NOOP\r\n".utf8)) + Array("a3 NOOP\r\n".utf8))
+        #expect(try pair.channel.body(of: pair.channel.next()) == Array("a2 NOOP\r\n".utf8))
+        var rest = [UInt8](repeating: 0, count: 100)
+        let count = try rest.withUnsafeMutableBytes { (buffer) throws(ConnectionEnd) in
+            try pair.channel.connection.receive(into: buffer, atMost: .seconds(60))
+        }
+        #expect(rest.prefix(count).elementsEqual("a3 NOOP\r\n".utf8))
+    }
+
+    // MARK: - Bodies
+
+    @Test func attemptRoundTrip() throws {
+        for password in [[], Array("secret".utf8), [UInt8](repeating: 0xFF, count: Credentials.longestPassword)] {
+            let credentials = try #require(Credentials(user: Array("jörg".utf8), password: Secret(password)))
+            let wire = LoginAttempt(mechanism: .plain, credentials: credentials).wire
+            #expect(wire.count <= GateMessage.credentials.longest)
+            let read = try #require(LoginAttempt(wire: wire))
+            #expect(read.mechanism == .plain)
+            #expect(read.credentials?.user == "jörg")
+            #expect(read.credentials?.password.withBytes { Array($0) } == password)
+        }
+        let refused = try #require(LoginAttempt(wire: LoginAttempt(mechanism: .login, credentials: nil).wire))
+        #expect(refused.credentials == nil)
+    }
+
+    @Test("any prefix, and anything appended, is refused")
+    func malformedAttempts() throws {
+        let credentials = try #require(Credentials(user: Array("ada".utf8), password: Secret(Array("secret".utf8))))
+        let wire = LoginAttempt(mechanism: .plain, credentials: credentials).wire
+        // One byte, the mechanism alone, is an attempt that cannot succeed.
+        for count in 0..<wire.count where count != 1 { #expect(LoginAttempt(wire: Array(wire.prefix(count))) == nil) }
+        #expect(LoginAttempt(wire: wire + [0]) == nil)
+    }
+
+    @Test("users and passwords that cannot be are refused", arguments: [
+        ([], [1]), ([0x61, 0], [1]), ([0x0A], [1]), ([0xFF], [1]), ([0x61], [0]),
+        ([UInt8](repeating: 0x61, count: 256), [1]), ([0x61], [UInt8](repeating: 1, count: 1025)),
+    ] as [([UInt8], [UInt8])])
+    func impossibleCredentials(user: [UInt8], password: [UInt8]) {
+        var writer = WireWriter()
+        writer.byte(LoginAttempt.Mechanism.plain.rawValue)
+        writer.string(user)
+        writer.string(password)
+        #expect(LoginAttempt(wire: writer.bytes) == nil)
+    }
+
+    @Test("lengths that lie do not reach beyond the message", arguments: [UInt32.max, 1 << 31, 4, 256])
+    func lyingLengths(length: UInt32) {
+        var writer = WireWriter()
+        writer.byte(LoginAttempt.Mechanism.plain.rawValue)
+        writer.number(length)
+        #expect(LoginAttempt(wire: writer.bytes + [1, 2, 3]) == nil)
+    }
+
+    @Test func answerRoundTrip() {
+        for outcome in Answer.Outcome.allCases {
+            for isLast in [false, true] {
+                let answer = Answer(outcome, isLast: isLast)
+                #expect(Answer(wire: answer.wire) == answer)
+            }
+        }
+        #expect(Answer(wire: [200, 0]) == nil)
+        #expect(Answer(wire: [0, 2]) == nil)
+        #expect(Answer(wire: [0]) == nil)
+    }
+
+    @Test func authenticatorRoundTrip() throws {
+        let account = Account(name: "ada", uid: 1000, gid: 1001, groups: [1001, 8, 65_534], home: "/home/ada")
+        for result in [AuthenticatorResult.accepted(account), .refused(.rejected, reason: "no"), .refused(.expired, reason: "old"),
+                       .refused(.disabled, reason: "closed"), .refused(.unavailable, reason: "")] {
+            let wire = result.wire
+            #expect(AuthenticatorResult(wire: wire) == result)
+            for count in wire.indices { #expect(AuthenticatorResult(wire: Array(wire.prefix(count))) == nil) }
+            #expect(AuthenticatorResult(wire: wire + [0]) == nil)
+        }
+    }
+}
