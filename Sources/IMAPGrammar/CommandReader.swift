@@ -88,7 +88,7 @@ public struct CommandReader: Sendable {
 
     /// Lets `receive` put bytes behind those at hand; it gets room for `size` and returns how many there are now.
     public mutating func fill<E>(
-        atMost size: Int = 16_384, _ receive: (UnsafeMutableRawBufferPointer) throws(E) -> Int
+        atMost size: Int = 8_192, _ receive: (UnsafeMutableRawBufferPointer) throws(E) -> Int
     ) throws(E) {
         makeRoom(size)
         let end = end
@@ -131,12 +131,12 @@ public struct CommandReader: Sendable {
         guard start == end else { return }
         start = 0
         end = 0
-        // One large command should not cost its memory for ever.
-        if buffer.count > Self.largestIdleBuffer { buffer = [] }
+        // What one large command or message needed is not kept while nothing is read.
+        if messageBytesDue == 0, buffer.count > Self.largestIdleBuffer { buffer = [] }
     }
 
-    /// Bytes of buffer that a reader keeps while it has nothing to read.
-    private static let largestIdleBuffer = 65_536
+    /// Bytes of buffer that a reader keeps while it has nothing to read: thousands of sessions are idle at once.
+    private static let largestIdleBuffer = 8_192
 
     func bytes(_ range: Range<Int>) -> ArraySlice<UInt8> { buffer[start + range.lowerBound..<start + range.upperBound] }
 

@@ -13,9 +13,15 @@ public struct MailboxName: Hashable, Sendable {
     public init?(_ string: String) {
         let scalars = string.unicodeScalars
         guard !string.isEmpty, string.utf8.count <= Self.longest,
-              !scalars.contains(where: { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) || $0.value == 0x2028 || $0.value == 0x2029 })
-        else { return nil }
+              !scalars.contains(where: Self.isControl) else { return nil }
         self.string = Self.isInbox(string.utf8) ? "INBOX" : string
+    }
+
+    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0...0x1F, 0x7F...0x9F, 0x2028, 0x2029: true
+        default: false
+        }
     }
 
     public static let inbox = MailboxName("INBOX")!

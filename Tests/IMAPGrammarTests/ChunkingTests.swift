@@ -10,9 +10,12 @@ import Testing
     private func stream(_ random: inout SeededGenerator) -> [UInt8] {
         let pieces = [
             "a NOOP\r\n", "b FETCH 1:* (FLAGS)\n", "c LOGIN {3}\r\njoe {4+}\r\np\r\nw\r\n", "d APPEND x {5}\r\nab\r\nc\r\n",
-            "e APPEND {1+}\r\ny (\\Seen) ~{3+}\r\n\0\r\n\r\n", "f APPEND x UTF8 (~{2+}\r\nab) {1}\r\nz\r\n", "g APPEND x bad {4+}\r\n\r\n\r\n\r\n",
-            "h APPEND x {2+}\r\nab junk\r\n", "i XXX {13+}\r\n0123456789\r\n!\r\n", "j XXX {13}\r\n", "\r\n", "\n", "\r", "{5}\r\n", " {3+}\r\n", "}\r\n",
-            String(repeating: "k ", count: 60), "\0", "é", "~", "{", "+", "5", "\"", "l XXX {99999999999999999999}\r\n", " ", "m APPEND x {0+}\r\n\r\n",
+            "e APPEND {1+}\r\ny (\\Seen) ~{3+}\r\n\0\r\n\r\n", "f APPEND x UTF8 (~{2+}\r\nab) {1}\r\nz\r\n",
+            "g APPEND x bad {4+}\r\n\r\n\r\n\r\n",
+            "h APPEND x {2+}\r\nab junk\r\n", "i XXX {13+}\r\n0123456789\r\n!\r\n", "j XXX {13}\r\n", "\r\n", "\n", "\r",
+            "{5}\r\n", " {3+}\r\n", "}\r\n",
+            String(repeating: "k ", count: 60), "\0", "é", "~", "{", "+", "5", "\"",
+            "l XXX {99999999999999999999}\r\n", " ", "m APPEND x {0+}\r\n\r\n",
             "n SEARCH TEXT {2}\r\n{1}\r\n", "o X " + String(repeating: "y", count: 70) + " {4+}\r\n",
         ]
         return (0..<Int.random(in: 1..<14, using: &random)).flatMap { _ in Array(pieces.randomElement(using: &random)!.utf8) }

@@ -38,12 +38,15 @@ private func box(_ name: String) -> MailboxName { MailboxName(name)! }
     }
 
     @Test("is refused at", arguments: [
-        ("a", 1), ("a ", nil), ("a  NOOP", nil), ("a NOOP x", 7), ("a XYZZY", nil), ("a NOOP(", 6), ("a UID", 5), ("a UID NOOP", 6),
-        ("a UID CLOSE", 6), ("a UID XYZZY 1", 6), ("a UID EXPUNGE", 13), ("a EXPUNGE 1", 10), ("a ENABLE", 8), ("a ENABLE (x)", 9),
+        ("a", 1), ("a ", nil), ("a  NOOP", nil), ("a NOOP x", 7), ("a XYZZY", nil), ("a NOOP(", 6), ("a UID", 5),
+        ("a UID NOOP", 6),
+        ("a UID CLOSE", 6), ("a UID XYZZY 1", 6), ("a UID EXPUNGE", 13), ("a EXPUNGE 1", 10), ("a ENABLE", 8),
+        ("a ENABLE (x)", 9),
         ("a CREATE", 8), ("a CREATE ", 9), ("a CREATE \"\"", 9), ("a CREATE x y", 11), ("a CREATE x (USE)", 15),
         ("a CREATE x (FOO (\\All))", 12), ("a CREATE x (USE (All))", 17), ("a RENAME x", 10), ("a STATUS x", 10),
         ("a STATUS x MESSAGES", 11), ("a STATUS x (FOO)", 12), ("a STATUS x (MESSAGES", 20), ("a COPY 1", 8), ("a COPY x", 7),
-        ("a COPY -1 x", 7), ("a UID fetch -1,6 FLAGS", 12), ("a APPEND x", 8), ("a CREATE a\u{7F}", 10), ("a CREATE {3}\r\na\rb", 9),
+        ("a COPY -1 x", 7), ("a UID fetch -1,6 FLAGS", 12), ("a APPEND x", 8), ("a CREATE a\u{7F}", 10),
+        ("a CREATE {3}\r\na\rb", 9),
         ("a CREATE {\(MailboxName.longest + 1)+}\r\n\(String(repeating: "x", count: MailboxName.longest + 1))", 9),
     ] as [(String, Int?)])
     func bad(text: String, offset: Int?) {
@@ -86,7 +89,8 @@ private func box(_ name: String) -> MailboxName { MailboxName(name)! }
     }
 
     @Test("errors speak to the client", arguments: [
-        ("a NOOP x", "Expected CRLF at byte 7"), ("a FETCH 0 FLAGS", "Expected nz-number at byte 8"), ("a FOO", "Unknown command"),
+        ("a NOOP x", "Expected CRLF at byte 7"), ("a FETCH 0 FLAGS", "Expected nz-number at byte 8"), ("a FOO",
+        "Unknown command"),
         ("", "Expected tag at byte 0"),
     ])
     func texts(text: String, words: String) {
@@ -164,7 +168,9 @@ private func box(_ name: String) -> MailboxName { MailboxName(name)! }
         }
     }
 
-    @Test("control characters are refused however they come", arguments: ["&AAo-", "&AAA-", "&AH8-", "&AIU-", "&ICg-", "\"a\u{1}\""])
+    @Test("control characters are refused however they come", arguments: [
+        "&AAo-", "&AAA-", "&AH8-", "&AIU-", "&ICg-", "\"a\u{1}\"",
+    ])
     func controls(text: String) {
         #expect(throws: CommandError.self) { try parse("a CREATE " + text) }
     }
@@ -216,7 +222,8 @@ private func box(_ name: String) -> MailboxName { MailboxName(name)! }
     }
 
     @Test("is refused at", arguments: [
-        ("a LIST", 6), ("a LIST \"\"", 9), ("a LIST \"\" ()", 12), ("a LIST (FOO) \"\" *", 8), ("a LIST (RECURSIVEMATCH) \"\" *", 7),
+        ("a LIST", 6), ("a LIST \"\"", 9), ("a LIST \"\" ()", 12), ("a LIST (FOO) \"\" *", 8),
+        ("a LIST (RECURSIVEMATCH) \"\" *", 7),
         ("a LIST (REMOTE RECURSIVEMATCH) \"\" *", 7), ("a LIST \"\" * RETURN", 12), ("a LIST \"\" * RETURN (FOO)", 20),
         ("a LIST \"\" * RETURN (STATUS)", 26), ("a LIST \"\" * x", 12), ("a LSUB \"\"", 9), ("a LSUB \"\" (a b)", 10),
         ("a LIST \"\" \"a", 12),

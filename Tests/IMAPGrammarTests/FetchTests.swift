@@ -8,7 +8,8 @@ private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
     /// Attributes by how they are asked for.
     static let attributes: [(String, FetchAttribute)] = [
         ("ENVELOPE", .envelope), ("flags", .flags), ("INTERNALDATE", .internalDate), ("UID", .uid), ("MODSEQ", .modSeq),
-        ("BODY", .body), ("BODYSTRUCTURE", .bodyStructure), ("RFC822", .rfc822(peek: false)), ("RFC822.PEEK", .rfc822(peek: true)),
+        ("BODY", .body), ("BODYSTRUCTURE", .bodyStructure), ("RFC822", .rfc822(peek: false)), ("RFC822.PEEK",
+        .rfc822(peek: true)),
         ("RFC822.HEADER", .rfc822Header), ("RFC822.SIZE", .rfc822Size), ("RFC822.TEXT", .rfc822Text(peek: false)),
         ("RFC822.TEXT.PEEK", .rfc822Text(peek: true)),
         ("BODY[]", .bodySection(Section(), nil, peek: false)), ("BODY.PEEK[]", .bodySection(Section(), nil, peek: true)),
@@ -25,12 +26,15 @@ private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
          .bodySection(Section(part: [1], text: .headerFieldsNot([bytes("x")])), Partial(offset: 0, count: 5), peek: true)),
         ("BODY[]<9223372036854775807.9223372036854775807>",
          .bodySection(Section(), Partial(offset: UInt64(Int64.max), count: UInt64(Int64.max)), peek: false)),
-        ("BINARY[]", .binary(part: [], nil, peek: false)), ("BINARY[1.2]<3.4>", .binary(part: [1, 2], Partial(offset: 3, count: 4), peek: false)),
+        ("BINARY[]", .binary(part: [], nil, peek: false)), ("BINARY[1.2]<3.4>",
+        .binary(part: [1, 2], Partial(offset: 3, count: 4), peek: false)),
         ("BINARY.PEEK[1]", .binary(part: [1], nil, peek: true)), ("BINARY.SIZE[2]", .binarySize(part: [2])),
         ("BINARY.SIZE[]", .binarySize(part: [])),
     ]
 
-    private func fetch(_ attributes: [FetchAttribute], byUID: Bool = false, change: (inout FetchCommand) -> Void = { _ in }) -> Command {
+    private func fetch(
+        _ attributes: [FetchAttribute], byUID: Bool = false, change: (inout FetchCommand) -> Void = { _ in }
+    ) -> Command {
         var command = FetchCommand(set: SequenceSetRuleTests.set((1, 1)), byUID: byUID, attributes: attributes)
         change(&command)
         return .selected(.fetch(command))
@@ -67,7 +71,8 @@ private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
     }
 
     @Test("is refused at", arguments: [
-        ("a FETCH", 7), ("a FETCH 1", 9), ("a FETCH 1 ", 10), ("a FETCH 1 FOO", 10), ("a FETCH 1 ()", 12), ("a FETCH 1 (FLAGS", 16),
+        ("a FETCH", 7), ("a FETCH 1", 9), ("a FETCH 1 ", 10), ("a FETCH 1 FOO", 10), ("a FETCH 1 ()", 12),
+        ("a FETCH 1 (FLAGS", 16),
         ("a FETCH 1 FLAGS UID", 16), ("a FETCH 1 (FLAGS  UID)", 17), ("a FETCH 0 FLAGS", 8), ("a FETCH 1 BODY[", 15),
         ("a FETCH 1 BODY[1", 16), ("a FETCH 1 BODY[0]", 15), ("a FETCH 1 BODY[1.]", 17), ("a FETCH 1 BODY[1.0]", 17),
         ("a FETCH 1 BODY[MIME]", 15), ("a FETCH 1 BODY[1..2]", 17), ("a FETCH 1 BODY[HEADER.FIELDS]", 28),
@@ -113,7 +118,8 @@ private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
         #expect(try parse("a UID STORE 1 +FLAGS.SILENT \\Seen $Junk") == store(.add, silent: true, byUID: true, two))
         #expect(try parse("a STORE 1 -FLAGS $junk \\seen ") == store(.remove, two))
         #expect(try parse("a STORE 1 (UNCHANGEDSINCE 5) +FLAGS (\\Deleted)") == store(.add, deleted, since: 5))
-        #expect(try parse("a STORE 1 (UNCHANGEDSINCE 0) FLAGS.silent (\\Deleted)") == store(.replace, silent: true, deleted, since: 0))
+        #expect(try parse("a STORE 1 (UNCHANGEDSINCE 0) FLAGS.silent (\\Deleted)")
+            == store(.replace, silent: true, deleted, since: 0))
     }
 
     @Test("is refused at", arguments: [

@@ -37,7 +37,8 @@ private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
     @Test("is refused at", arguments: [
         ("a LOGIN", 7), ("a LOGIN joe", 11), ("a LOGIN joe a b", 14), ("a LOGIN joe a*b", 13), ("a LOGIN joe \"a", 14),
         ("a LOGIN (joe) x", 8), ("a AUTHENTICATE", 14), ("a AUTHENTICATE PLAIN * ", 21), ("a AUTHENTICATE PLAIN =x", 22),
-        ("a AUTHENTICATE \"PLAIN\"", 15), ("a STARTTLS x", 11), ("a ID", 4), ("a ID (\"a\")", 9), ("a ID (a b)", 6), ("a ID x", 5),
+        ("a AUTHENTICATE \"PLAIN\"", 15), ("a STARTTLS x", 11), ("a ID", 4), ("a ID (\"a\")", 9), ("a ID (a b)", 6),
+        ("a ID x", 5),
         ("a LOGIN joe {5}", 15),
     ])
     func bad(text: String, offset: Int) {
@@ -53,7 +54,8 @@ private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
     }
 
     @Test("needs login", arguments: [
-        "a SELECT INBOX", "a select", "a APPEND x {5", "a UID FETCH 1 FLAGS", "a IDLE", "a LIST", "a ENABLE IMAP4rev2", "a THREAD !!",
+        "a SELECT INBOX", "a select", "a APPEND x {5", "a UID FETCH 1 FLAGS", "a IDLE", "a LIST", "a ENABLE IMAP4rev2",
+        "a THREAD !!",
     ])
     func needsLogin(text: String) {
         do {

@@ -6,9 +6,12 @@ import Testing
 @Suite struct RobustnessTests {
     static let commands: [String] = RFCExampleTests.commands + FetchTests.attributes.map { "a UID FETCH 1,3:* (\($0.0))" }
         + SearchTests.keys.map { "a SEARCH RETURN (ALL) CHARSET UTF-8 \($0.0)" } + [
-            "a SELECT x (QRESYNC (67890007 1 41,43:211 (1,5 41,45)) CONDSTORE)", "a STORE 1 (UNCHANGEDSINCE 5) +FLAGS.SILENT (\\Seen $x)",
-            "a ID (\"name\" \"x\" {2}\r\nos NIL)", "a LOGIN {3}\r\njoe {2+}\r\nab", "a CREATE x (USE (\\Sent))", "a UID THREAD REFERENCES UTF-8 ALL",
-            "a UID SORT (REVERSE DATE) UTF-8 OR NEW (OLD NOT 1)", "a LIST (SUBSCRIBED) x (a {1}\r\nb) RETURN (STATUS (SIZE) CHILDREN)",
+            "a SELECT x (QRESYNC (67890007 1 41,43:211 (1,5 41,45)) CONDSTORE)",
+            "a STORE 1 (UNCHANGEDSINCE 5) +FLAGS.SILENT (\\Seen $x)",
+            "a ID (\"name\" \"x\" {2}\r\nos NIL)", "a LOGIN {3}\r\njoe {2+}\r\nab", "a CREATE x (USE (\\Sent))",
+            "a UID THREAD REFERENCES UTF-8 ALL",
+            "a UID SORT (REVERSE DATE) UTF-8 OR NEW (OLD NOT 1)",
+            "a LIST (SUBSCRIBED) x (a {1}\r\nb) RETURN (STATUS (SIZE) CHILDREN)",
         ]
 
     private func answer(_ bytes: [UInt8], _ mode: WireMode) {
@@ -54,7 +57,9 @@ import Testing
     @Test("random bytes", arguments: 0..<20 as Range<UInt64>)
     func noise(seed: UInt64) {
         var random = SeededGenerator(seed &+ 77)
-        let names = ["", "a ", "a FETCH ", "a SEARCH ", "a UID STORE ", "a LIST ", "a STATUS ", "a LOGIN ", "a SELECT ", "a ID (", "a APPEND "]
+        let names = [
+            "", "a ", "a FETCH ", "a SEARCH ", "a UID STORE ", "a LIST ", "a STATUS ", "a LOGIN ", "a SELECT ", "a ID (", "a APPEND ",
+        ]
         for _ in 0..<500 {
             let noise = (0..<Int.random(in: 0..<60, using: &random)).map { _ in UInt8.random(in: .min ... .max, using: &random) }
             answer(Array(names.randomElement(using: &random)!.utf8) + noise, [])

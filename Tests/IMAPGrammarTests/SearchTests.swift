@@ -14,13 +14,15 @@ private let day = CalendarDay(year: 1994, month: 2, day: 1)!
         ("SEEN", .flag(.seen, isSet: true)), ("UNSEEN", .flag(.seen, isSet: false)),
         ("NEW", .new), ("OLD", .old), ("RECENT", .recent),
         ("KEYWORD $Junk", .keyword(Keyword("$Junk")!, isSet: true)), ("UNKEYWORD x", .keyword(Keyword("x")!, isSet: false)),
-        ("BCC x", .header(name: bytes("BCC"), value: bytes("x"))), ("cc \"x y\"", .header(name: bytes("CC"), value: bytes("x y"))),
+        ("BCC x", .header(name: bytes("BCC"), value: bytes("x"))), ("cc \"x y\"",
+        .header(name: bytes("CC"), value: bytes("x y"))),
         ("FROM {1}\r\nx", .header(name: bytes("FROM"), value: bytes("x"))), ("TO \"\"", .header(name: bytes("TO"), value: [])),
         ("SUBJECT x]", .header(name: bytes("SUBJECT"), value: bytes("x]"))),
         ("HEADER Message-ID <1@x>", .header(name: bytes("Message-ID"), value: bytes("<1@x>"))),
         ("BODY x", .body(bytes("x"))), ("TEXT x", .text(bytes("x"))),
         ("BEFORE 1-Feb-1994", .before(day)), ("ON \"1-Feb-1994\"", .on(day)), ("SINCE 01-feb-1994", .since(day)),
-        ("SENTBEFORE 1-Feb-1994", .sentBefore(day)), ("SENTON 1-Feb-1994", .sentOn(day)), ("SENTSINCE 1-Feb-1994", .sentSince(day)),
+        ("SENTBEFORE 1-Feb-1994", .sentBefore(day)), ("SENTON 1-Feb-1994", .sentOn(day)), ("SENTSINCE 1-Feb-1994",
+        .sentSince(day)),
         ("LARGER 0", .larger(0)), ("SMALLER 9223372036854775807", .smaller(UInt64(Int64.max))),
         ("1:5,7", .sequence(SequenceSetRuleTests.set((1, 5), (7, 7)))), ("*", .sequence(SequenceSetRuleTests.set((nil, nil)))),
         ("$", .sequence(.lastCommand)), ("UID 5:*", .uid(SequenceSetRuleTests.set((5, nil)))), ("UID $", .uid(.lastCommand)),
@@ -28,7 +30,8 @@ private let day = CalendarDay(year: 1994, month: 2, day: 1)!
         ("MODSEQ \"/flags/\\\\draft\" all 5", .modSeq(ModSequence(5)!)),
         ("NOT SEEN", .not(.flag(.seen, isSet: true))), ("NOT NOT NEW", .not(.not(.new))), ("OR NEW OLD", .or(.new, .old)),
         ("OR OR NEW OLD NOT ALL", .or(.or(.new, .old), .not(.all))), ("(NEW)", .new), ("(NEW OLD)", .and([.new, .old])),
-        ("((NEW) (OLD ALL))", .and([.new, .and([.old, .all])])), ("OR (NEW OLD) 1", .or(.and([.new, .old]), .sequence(SequenceSetRuleTests.set((1, 1))))),
+        ("((NEW) (OLD ALL))", .and([.new, .and([.old, .all])])), ("OR (NEW OLD) 1", .or(.and([.new, .old]),
+        .sequence(SequenceSetRuleTests.set((1, 1))))),
     ]
 
     private func search(
@@ -48,19 +51,24 @@ private let day = CalendarDay(year: 1994, month: 2, day: 1)!
 
     @Test func readsReturnAndCharset() throws {
         #expect(try parse("a SEARCH RETURN () ALL") == search(.all, returning: .all))
-        #expect(try parse("a SEARCH RETURN (MIN max COUNT ALL SAVE) ALL") == search(.all, returning: [.min, .max, .count, .all, .save]))
+        #expect(try parse("a SEARCH RETURN (MIN max COUNT ALL SAVE) ALL")
+            == search(.all, returning: [.min, .max, .count, .all, .save]))
         #expect(try parse("a UID SEARCH RETURN (SAVE) CHARSET UTF-8 TEXT {2}\r\né")
             == search(.text(bytes("é")), byUID: true, charset: "UTF-8", returning: .save))
         #expect(try parse("a SEARCH CHARSET \"KOI8-R\" ALL") == search(.all, charset: "KOI8-R"))
     }
 
     @Test("is refused at", arguments: [
-        ("a SEARCH", 8), ("a SEARCH ", 9), ("a SEARCH FOO", 9), ("a SEARCH ()", 10), ("a SEARCH (NEW", 13), ("a SEARCH (NEW )", 14),
-        ("a SEARCH NEW  OLD", 14), ("a SEARCH NOT", 12), ("a SEARCH OR NEW", 15), ("a SEARCH FROM", 13), ("a SEARCH HEADER x", 17),
+        ("a SEARCH", 8), ("a SEARCH ", 9), ("a SEARCH FOO", 9), ("a SEARCH ()", 10), ("a SEARCH (NEW", 13),
+        ("a SEARCH (NEW )", 14),
+        ("a SEARCH NEW  OLD", 14), ("a SEARCH NOT", 12), ("a SEARCH OR NEW", 15), ("a SEARCH FROM", 13),
+        ("a SEARCH HEADER x", 17),
         ("a SEARCH KEYWORD \\Seen", 17), ("a SEARCH ON 32-Feb-1994", 12), ("a SEARCH LARGER x", 16), ("a SEARCH LARGER -1", 16),
-        ("a SEARCH 0", 9), ("a SEARCH UID", 12), ("a SEARCH UID x", 13), ("a SEARCH RETURN ALL", 16), ("a SEARCH RETURN (FOO) ALL", 17),
+        ("a SEARCH 0", 9), ("a SEARCH UID", 12), ("a SEARCH UID x", 13), ("a SEARCH RETURN ALL", 16),
+        ("a SEARCH RETURN (FOO) ALL", 17),
         ("a SEARCH RETURN (MIN)", 21), ("a SEARCH CHARSET UTF-8", 22), ("a SEARCH CHARSET {1}\r\nx ALL", 17),
-        ("a SEARCH MODSEQ x", 16), ("a SEARCH MODSEQ \"/flags/x\" foo 1", 27), ("a SEARCH ALL RETURN (MIN)", 13), ("a SEARCH NEWER", 9),
+        ("a SEARCH MODSEQ x", 16), ("a SEARCH MODSEQ \"/flags/x\" foo 1", 27), ("a SEARCH ALL RETURN (MIN)", 13),
+        ("a SEARCH NEWER", 9),
         ("a SEARCH TEXT", 13), ("a SEARCH TEXT \"", 15), ("a SEARCH -1", 9),
     ])
     func bad(text: String, offset: Int) { expectError(text, at: offset) }

@@ -24,7 +24,9 @@ import Testing
         #expect(number == 47_847)
     }
 
-    @Test("refuses what is no day", arguments: [(2000, 0, 1), (2000, 13, 1), (2000, 1, 0), (2023, 2, 29), (-1, 1, 1), (10_000, 1, 1)])
+    @Test("refuses what is no day", arguments: [
+        (2000, 0, 1), (2000, 13, 1), (2000, 1, 0), (2023, 2, 29), (-1, 1, 1), (10_000, 1, 1),
+    ])
     func refuses(year: Int, month: Int, day: Int) {
         #expect(CalendarDay(year: year, month: month, day: day) == nil)
     }

@@ -2,11 +2,11 @@ import IMAPTypes
 
 /// Numbers and strings.
 extension Serializer {
-    /// number, nz-number, number64
-    public mutating func number(_ value: some FixedWidthInteger & UnsignedInteger) {
-        var rest = UInt64(value)
+    /// number64, nz-number64
+    public mutating func number(_ value: UInt64) {
         // From the last digit to the first, in the space of the longest number.
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+            var rest = value
             var at = 20
             repeat {
                 at -= 1
@@ -17,10 +17,11 @@ extension Serializer {
         }
     }
 
+    /// number, nz-number
+    public mutating func number(_ value: UInt32) { number(UInt64(value)) }
+
     /// A count, which is never negative.
-    public mutating func number(_ value: Int) {
-        number(UInt(value))
-    }
+    public mutating func number(_ value: Int) { number(UInt64(value)) }
 
     public mutating func number(_ value: UID) { number(value.rawValue) }
     public mutating func number(_ value: SequenceNumber) { number(value.rawValue) }

@@ -2,7 +2,7 @@ import IMAPTypes
 
 extension Serializer {
     /// flag-list       = "(" [flag *(SP flag)] ")"
-    public mutating func flagList(_ system: SystemFlags, _ keywords: some Sequence<Keyword>) {
+    public mutating func flagList(_ system: SystemFlags, _ keywords: some Collection<Keyword>) {
         flagList(system, keywords, last: nil)
     }
 
@@ -24,7 +24,7 @@ extension Serializer {
     }
 
     /// `last` stands after all else: "\*".
-    mutating func flagList(_ system: SystemFlags, _ keywords: some Sequence<Keyword>, last: StaticString?) {
+    mutating func flagList(_ system: SystemFlags, _ keywords: some Collection<Keyword>, last: StaticString?) {
         open()
         let begin = count
         systemFlags(system)
@@ -39,17 +39,17 @@ extension Serializer {
         close()
     }
 
-    /// flag *(SP flag), of system flags; nothing for none.
+    /// [flag *(SP flag)], of system flags.
     private mutating func systemFlags(_ flags: SystemFlags) {
-        let begin = count
-        func separate(_ serializer: inout Serializer) { if serializer.count > begin { serializer.space() } }
-        for (flag, name) in Self.flagNames where flags.contains(flag) {
-            separate(&self)
-            write(name)
-        }
+        write(Self.systemFlagLists[Int(flags.intersection(.all).rawValue)])
     }
 
-    private static let flagNames: [(SystemFlags, StaticString)] = [
-        (.answered, "\\Answered"), (.flagged, "\\Flagged"), (.deleted, "\\Deleted"), (.seen, "\\Seen"), (.draft, "\\Draft"),
-    ]
+    /// What is to be written for each of the 32 sets of system flags, by raw value: FETCH says it for every message.
+    private static let systemFlagLists: [[UInt8]] = (0...SystemFlags.all.rawValue).map { rawValue in
+        let names: [(SystemFlags, String)] = [
+            (.answered, "\\Answered"), (.flagged, "\\Flagged"), (.deleted, "\\Deleted"), (.seen, "\\Seen"), (.draft, "\\Draft"),
+        ]
+        let set = names.filter { SystemFlags(rawValue: rawValue).contains($0.0) }.map(\.1)
+        return Array(set.joined(separator: " ").utf8)
+    }
 }

@@ -23,19 +23,19 @@ extension Serializer {
     /// obsolete-search-response = "SEARCH" *(SP nz-number)
     ///
     /// Or, with what RFC 7162 §7 adds, "SEARCH" [1*(SP nz-number) SP search-sort-mod-seq].
-    public mutating func search(_ numbers: some Collection<UInt32>, modSequence: ModSequence? = nil) {
+    public mutating func search(_ numbers: [UInt32], modSequence: ModSequence? = nil) {
         write("* SEARCH")
         numberList(numbers, modSequence)
     }
 
     /// sort-data       = "SORT" *(SP nz-number)
-    public mutating func sort(_ numbers: some Collection<UInt32>, modSequence: ModSequence? = nil) {
+    public mutating func sort(_ numbers: [UInt32], modSequence: ModSequence? = nil) {
         write("* SORT")
         numberList(numbers, modSequence)
     }
 
     /// search-sort-mod-seq = "(" "MODSEQ" SP mod-sequence-value ")"
-    private mutating func numberList(_ numbers: some Collection<UInt32>, _ modSequence: ModSequence?) {
+    private mutating func numberList(_ numbers: [UInt32], _ modSequence: ModSequence?) {
         reserve(11 * numbers.count)
         for number in numbers {
             space()

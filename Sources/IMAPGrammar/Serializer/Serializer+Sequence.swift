@@ -9,11 +9,10 @@ extension Serializer {
     }
 
     /// sequence-set, with runs of consecutive numbers as ranges, in the given order.
-    public mutating func sequenceSet(_ numbers: some Sequence<UInt32>) {
-        var numbers = numbers.makeIterator()
-        guard var first = numbers.next() else { preconditionFailure("an empty sequence-set") }
+    public mutating func sequenceSet(_ numbers: [UInt32]) {
+        guard var first = numbers.first else { preconditionFailure("an empty sequence-set") }
         var last = first
-        while let number = numbers.next() {
+        for number in numbers.dropFirst() {
             if last < .max, number == last + 1 {
                 last = number
                 continue
@@ -27,7 +26,7 @@ extension Serializer {
     }
 
     public mutating func sequenceSet(_ uids: [UID]) {
-        sequenceSet(uids.lazy.map(\.rawValue))
+        sequenceSet(uids.map(\.rawValue))
     }
 
     private mutating func range(_ first: UInt32, _ last: UInt32) {
