@@ -59,8 +59,8 @@ final class Authenticated {
     }
 
     /// Ends the session without being asked to.
-    func bye(_ text: RespText) throws(ConnectionEnd) {
-        wire.bye(nil, text)
+    func bye(_ code: ResponseCode?, _ text: RespText) throws(ConnectionEnd) {
+        wire.bye(code, text)
         try wire.flush()
     }
 
@@ -82,6 +82,13 @@ final class Authenticated {
         default: break
         }
         return failure.completion
+    }
+
+    /// Ends the session if it cannot go on after such a failure. Returns whether it does.
+    func partsWithClient(after failure: CommandFailure) -> Bool {
+        guard let (code, text) = failure.farewell else { return false }
+        wire.bye(code, text)
+        return true
     }
 
     /// Logs what went wrong, where the system is to blame.

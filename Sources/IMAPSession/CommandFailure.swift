@@ -28,6 +28,12 @@ enum CommandFailure: Error {
     /// Others expunged some of the messages and this client has not been told yet (RFC 2180 §4, RFC 5530).
     case expunged
     case messageTooBig
+    /// A literal that is on its way and is not worth waiting for (RFC 7888 §4). The session ends.
+    case endlessLiteral
+    /// A size that is no number64.
+    case numberTooBig
+    /// NUL in a literal (RFC 9051 §9, CHAR8).
+    case nulInLiteral
     /// RFC 3502 §6.3.11: a way to cancel an APPEND.
     case messageEmpty
     case inboxExists
@@ -46,7 +52,7 @@ extension CommandFailure {
         case .storeTarget(.noSuchMailbox): .no(.tryCreate, "There is no such mailbox")
         case .store(let error), .storeTarget(let error): error.completion
         // Nobody reads these.
-        case .connection, .mailboxGone: .no(.unavailable, "The session has ended")
+        case .connection, .mailboxGone, .endlessLiteral: .no(.unavailable, "The session has ended")
         case .noSuchMessage: .bad("No message has that number")
         case .notDone: .bad("Expected DONE")
         case .qresyncNotEnabled: .bad("ENABLE QRESYNC first")
@@ -55,6 +61,8 @@ extension CommandFailure {
         case .rejected(let rejection): Completion(rejection.condition, rejection.code, rejection.text)
         case .readOnlyMailbox: .no(.readOnly, "The mailbox is selected read-only")
         case .expunged: .no(.expungeIssued, "Some of the messages have been expunged")
+        case .numberTooBig: .bad("The size of a literal is below 2^63")
+        case .nulInLiteral: .no(.cannot, "A message with NUL needs a literal8")
         case .messageTooBig: .no(.tooBig, "The message is larger than this server takes")
         case .messageEmpty: .no(nil, "A message of no bytes cancels APPEND")
         case .inboxExists: .no(.alreadyExists, "INBOX is always there")
@@ -62,6 +70,18 @@ extension CommandFailure {
         case .severalSpecialUses: .no(.useAttr, "A mailbox has one special use here")
         case .unknownCharset(let known): .no(.badCharset(known), "That charset is not known here")
         case .unknownEncoding: .no(.unknownCTE, "A part has an encoding that is not known here")
+        }
+    }
+}
+
+extension CommandFailure {
+    /// What is said in place of an answer when the session cannot go on.
+    var farewell: (code: ResponseCode?, text: RespText)? {
+        switch self {
+        // RFC 2180 §3.3
+        case .mailboxGone: (nil, "The selected mailbox has been deleted")
+        case .endlessLiteral: (.tooBig, "That literal is too long even to be thrown away")
+        default: nil
         }
     }
 }

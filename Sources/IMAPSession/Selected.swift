@@ -133,11 +133,7 @@ struct Selected: ~Copyable {
 
     /// Completes a command that failed.
     consuming func fail(_ tag: Tag, _ failure: CommandFailure, _ timing: Timing) throws(ConnectionEnd) -> SessionState {
-        if case .mailboxGone = failure {
-            // RFC 2180 §3.3
-            try account.bye("The selected mailbox has been deleted")
-            return .logout
-        }
+        if account.partsWithClient(after: failure) { return .logout }
         return try finish(tag, try account.outcome(of: failure), timing)
     }
 }

@@ -57,16 +57,22 @@ public final class Session {
             case .continuation:
                 account.wire.out.continuation("Go on")
             case .rejected(let rejection):
+                if case .literalTooBig(let literal) = rejection.reason, !literal.isSynchronizing, literal.size > Self.longestSkipped {
+                    return try account.bye(.tooBig, "That literal is too long even to be thrown away")
+                }
                 account.wire.refuse(rejection)
                 badCommands += 1
             case .incomplete, .appendEnd:
                 preconditionFailure("an event of a command that is not under way")
             }
-            if badCommands > settings.badCommands { return try account.bye("Too many commands that make no sense") }
+            if badCommands > settings.badCommands { return try account.bye(nil, "Too many commands that make no sense") }
             try account.wire.flushIfLarge()
         }
         try account.wire.flush()
     }
+
+    /// Bytes of a literal that comes unasked for, which we rather throw away than part with the client (RFC 7888 §4).
+    static let longestSkipped: UInt64 = 1 << 30
 
     private func sayGoodbye(_ end: ConnectionEnd, to wire: Wire) {
         switch end {

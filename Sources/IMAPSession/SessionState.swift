@@ -52,8 +52,12 @@ enum SessionState: ~Copyable {
     consuming func append(_ header: AppendHeader) throws(ConnectionEnd) -> SessionState {
         switch consume self {
         case .authenticated(let account):
-            let (tag, completion) = try account.append(header)
-            account.wire.tagged(tag, completion)
+            let completion: Completion
+            do { completion = try account.append(header) } catch {
+                if account.partsWithClient(after: error) { return .logout }
+                completion = try account.outcome(of: error)
+            }
+            account.wire.tagged(header.tagOfCommand, completion)
             return .authenticated(account)
         case .selected(let state):
             return try state.append(header)

@@ -161,17 +161,21 @@ extension MemoryOpenMailbox {
         guard !isReadOnly else { throw .readOnly }
         return try mailbox.withLock { (state) throws(StoreError) in
             var result = StoreResult()
+            for uid in uids where index(of: uid) != nil {
+                guard let at = state.records.index(of: uid) else { continue }
+                if let unchangedSince, state.records[at].modSequence > unchangedSince {
+                    result.modified.append(uid)
+                } else {
+                    result.stored.append(uid)
+                }
+            }
+            guard !result.stored.isEmpty else { return result }
             let keywords = try state.indexes(of: change.flags.keywords)
             self.keywords = state.keywords
             var modSequence: ModSequence?
-            for uid in uids {
+            for uid in result.stored {
                 guard let at = state.records.index(of: uid), let mine = index(of: uid) else { continue }
                 var record = state.records[at]
-                if let unchangedSince, record.modSequence > unchangedSince {
-                    result.modified.append(uid)
-                    continue
-                }
-                result.stored.append(uid)
                 if record.flags != picture[mine].flags || record.keywords != picture[mine].keywords { overtaken.insert(uid) }
                 record.apply(change.action, change.flags.system, keywords)
                 if record.flags != state.records[at].flags || record.keywords != state.records[at].keywords {

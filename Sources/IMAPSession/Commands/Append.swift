@@ -1,3 +1,4 @@
+import Glibc
 import IMAPGrammar
 import IMAPTypes
 import MailStore
@@ -6,11 +7,9 @@ import Transport
 extension Authenticated {
     /// APPEND (RFC 9051 §6.3.12, RFC 3502), of whose first message `header` tells. Messages go from the connection into the
     /// store piece by piece. All of them arrive, or none.
-    func append(_ header: AppendHeader) throws(ConnectionEnd) -> (Tag, Completion) {
-        guard let tag = header.tag, let name = header.mailbox else {
-            preconditionFailure("a further message of an APPEND that is not under way")
-        }
-        return (tag, try outcome { () throws(CommandFailure) in try append(header, to: local(name)) })
+    func append(_ header: AppendHeader) throws(CommandFailure) -> Completion {
+        guard let name = header.mailbox else { preconditionFailure("a further message of an APPEND that is not under way") }
+        return try append(header, to: local(name))
     }
 
     private func append(_ first: AppendHeader, to name: MailboxName) throws(CommandFailure) -> Completion {
@@ -55,6 +54,8 @@ extension Authenticated {
     private func receive(_ header: AppendHeader, into transaction: any AppendTransaction) throws(CommandFailure) {
         do throws(CommandFailure) {
             guard header.literal.size > 0 else { throw .messageEmpty }
+            if !header.literal.isSynchronizing, header.literal.size > Session.longestSkipped { throw .endlessLiteral }
+            guard header.literal.size <= UInt64(Int64.max) else { throw .numberTooBig }
             guard header.literal.size <= settings.largestMessage else { throw .messageTooBig }
             try storing { () throws(StoreError) in
                 try transaction.begin(flags: header.flags, date: header.date?.seconds, size: header.literal.size)
@@ -67,6 +68,7 @@ extension Authenticated {
         if header.literal.isSynchronizing { wire.out.continuation("Send the message") }
         do {
             try wire.receiveMessage { (bytes) throws(CommandFailure) in
+                if !header.literal.isBinary, let start = bytes.baseAddress, memchr(start, 0, bytes.count) != nil { throw .nulInLiteral }
                 try storing { () throws(StoreError) in try transaction.write(bytes) }
             }
             try storing { () throws(StoreError) in try transaction.end() }
@@ -81,7 +83,17 @@ extension Authenticated {
 extension Selected {
     /// Beyond APPEND itself: a message in this mailbox is told at once.
     consuming func append(_ header: AppendHeader) throws(ConnectionEnd) -> SessionState {
-        let (tag, completion) = try account.append(header)
+        let tag = header.tagOfCommand
+        let completion: Completion
+        do { completion = try account.append(header) } catch { return try fail(tag, error, .after) }
         return try finish(tag, completion, .after)
+    }
+}
+
+extension AppendHeader {
+    /// The tag, of the header with which a command begins.
+    var tagOfCommand: Tag {
+        guard let tag else { preconditionFailure("a further message of an APPEND that is not under way") }
+        return tag
     }
 }

@@ -26,7 +26,11 @@ extension Selected {
             wire.note(.copyUID(result.uidValidity, source: result.source, destination: result.destination), "Moved")
             noteExpunged(result.source)
         }
-        return .ok(byUID ? "UID MOVE completed" : "MOVE completed")
+        let text: RespText = byUID ? "UID MOVE completed" : "MOVE completed"
+        guard !result.source.isEmpty, features.contains(.condstore) else { return .ok(text) }
+        // RFC 6851 §4.4
+        try refresh()
+        return .ok(text, .highestModSeq(mailbox.highestModSequence))
     }
 
     /// RFC 2180 §4.4.1: a message that others expunged cannot be copied by number; by UID it is merely not there.
