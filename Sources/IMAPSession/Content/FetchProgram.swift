@@ -46,8 +46,7 @@ extension FetchAttribute {
 
     fileprivate var setsSeen: Bool {
         switch self {
-        case .bodySection(_, _, let peek), .binary(_, _, let peek): !peek
-        case .rfc822, .rfc822Text: true
+        case .bodySection(_, _, let peek), .binary(_, _, let peek), .rfc822(let peek), .rfc822Text(let peek): !peek
         default: false
         }
     }
