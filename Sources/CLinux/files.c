@@ -29,12 +29,6 @@ int clinux_unlock(int fd, off_t byte) {
     return lock_byte(fd, F_OFD_SETLK, F_UNLCK, byte, &lock);
 }
 
-int clinux_locked_by_other(int fd, off_t byte) {
-    struct flock lock;
-    if (lock_byte(fd, F_OFD_GETLK, F_WRLCK, byte, &lock) < 0) return -1;
-    return lock.l_type != F_UNLCK;
-}
-
 int clinux_rename_noreplace(int from_directory, const char *from, int to_directory, const char *to) {
     return renameat2(from_directory, from, to_directory, to, RENAME_NOREPLACE);
 }

@@ -79,9 +79,30 @@ final class Account {
 
     /// Sets UIDs below the result aside for a mailbox.
     func reserveUIDs(_ folder: FolderName, uidValidity: UInt32, id: ObjectID, uidNext: UInt64) throws(StoreError) -> UInt64 {
-        let ceiling = uidNext &+ Self.reserve
-        try locked { () throws(StoreError) in try append([markLine(uidValidity, ceiling, id, folder)]) }
-        return ceiling
+        try locked { () throws(StoreError) in
+            readOn()
+            // It may have been renamed while it was open.
+            var folder = folder
+            if mailboxes[folder]?.id != id, let other = mailboxes.first(where: { $0.value.id == id })?.key { folder = other }
+            var ceiling = uidNext &+ Self.reserve
+            if let known = mailboxes[folder], known.id == id, known.uidValidity == uidValidity { ceiling = max(ceiling, known.ceiling) }
+            try append([markLine(uidValidity, ceiling, id, folder)])
+            return ceiling
+        }
+    }
+
+    /// A mailbox that the file does not have under this name: it came from elsewhere, or was renamed as the power went.
+    func adopt(_ folder: FolderName, uidValidity: UInt32, id: ObjectID, ceiling: UInt64) throws(StoreError) {
+        try locked { () throws(StoreError) in
+            readOn()
+            guard mailboxes[folder]?.id != id || mailboxes[folder]?.uidValidity != uidValidity else { return }
+            if mailboxes[folder] == nil, let old = mailboxes.first(where: { $0.value.id == id })?.key,
+               !maildir.hasDirectory(old.directory) {
+                try renamed(old, to: folder)
+            } else {
+                try append([markLine(uidValidity, ceiling, id, folder)])
+            }
+        }
     }
 
     func setUse(_ use: SpecialUse?, of folder: FolderName) throws(StoreError) {
@@ -103,6 +124,20 @@ final class Account {
     private func line(_ start: String, _ rest: [UInt8] = []) -> [UInt8] {
         let text = Array(start.utf8) + rest
         return Array("\(hexadecimal(UInt64(text.withUnsafeBytes { crc32c($0) }), 8)) ".utf8) + text + [0x0A]
+    }
+
+    /// `nil` unless all bytes are digits; at most 16 of them.
+    private static func hexadecimal(_ bytes: ArraySlice<UInt8>) -> UInt64? {
+        guard bytes.count <= 16 else { return nil }
+        var value: UInt64 = 0
+        for byte in bytes {
+            switch byte {
+            case 0x30...0x39: value = value << 4 | UInt64(byte - 0x30)
+            case 0x61...0x66: value = value << 4 | UInt64(byte - 0x57)
+            default: return nil
+            }
+        }
+        return value
     }
 
     private func hexadecimal(_ value: UInt64, _ digits: Int) -> String {
@@ -165,23 +200,24 @@ final class Account {
 
     private func take(_ line: ArraySlice<UInt8>) {
         let parts = line.split(separator: 0x20, maxSplits: 2, omittingEmptySubsequences: false)
-        guard parts.count == 3, let crc = UInt32(String(decoding: parts[0], as: UTF8.self), radix: 16),
+        guard parts.count == 3, parts[0].count == 8, let crc = Self.hexadecimal(parts[0]).map({ UInt32(truncatingIfNeeded: $0) }),
               crc == Array(line[(parts[0].endIndex + 1)...]).withUnsafeBytes({ crc32c($0) }) else {
             if !line.isEmpty { logger.warning("A damaged line in imapd.account is left out") }
             return
         }
         lineCount += 1
-        func number<T: FixedWidthInteger>(_ bytes: ArraySlice<UInt8>) -> T { T(String(decoding: bytes, as: UTF8.self)) ?? 0 }
+        func number(_ bytes: ArraySlice<UInt8>) -> UInt64 {
+            bytes.count <= 18 ? bytes.reduce(0) { $0 * 10 + UInt64(($1 &- 0x30) % 10) } : 0
+        }
         switch parts[1].first {
         case UInt8(ascii: "V"):
-            lastUIDValidity = max(lastUIDValidity, number(parts[2]))
+            lastUIDValidity = max(lastUIDValidity, UInt32(clamping: number(parts[2])))
         case UInt8(ascii: "M"):
             let fields = parts[2].split(separator: 0x20, maxSplits: 3, omittingEmptySubsequences: false)
             guard fields.count == 4, fields[2].count == 32, let folder = FolderName(line: Array(fields[3])) else { return }
-            func half(_ bytes: ArraySlice<UInt8>) -> UInt64 { UInt64(String(decoding: bytes, as: UTF8.self), radix: 16) ?? 0 }
-            let id = ObjectID(low: half(fields[2].suffix(16)), high: half(fields[2].prefix(16)))
+            let id = ObjectID(low: Self.hexadecimal(fields[2].suffix(16)) ?? 0, high: Self.hexadecimal(fields[2].prefix(16)) ?? 0)
             let old = mailboxes[folder]
-            let new = Mailbox(uidValidity: number(fields[0]), ceiling: min(number(fields[1]), 1 << 32), id: id, use: old?.use)
+            let new = Mailbox(uidValidity: UInt32(clamping: number(fields[0])), ceiling: min(number(fields[1]), 1 << 33), id: id, use: old?.use)
             lastUIDValidity = max(lastUIDValidity, new.uidValidity)
             // Two sessions may set UIDs aside in either order.
             if let old, old.uidValidity == new.uidValidity, old.ceiling > new.ceiling { return }

@@ -80,6 +80,9 @@ extension Handle {
         return withName(name) { fstatat(raw, $0, &status, AT_SYMLINK_NOFOLLOW) } == 0 ? status : nil
     }
 
+    /// Whether there certainly is no such file.
+    func isMissing(_ name: some Collection<UInt8>) -> Bool { status(name) == nil && errno == ENOENT }
+
     func status() -> stat? {
         var status = stat()
         return fstat(raw, &status) == 0 ? status : nil

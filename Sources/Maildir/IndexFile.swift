@@ -29,12 +29,19 @@ final class IndexFile {
     let idHigh: UnsafeMutablePointer<UInt64>
     private let nameOffsets: UnsafeMutablePointer<UInt32>
 
-    /// `nil` if there is no such file or it is damaged.
-    init?(in directory: Handle) {
-        guard let file = directory.open(Self.name, O_RDONLY | O_NOFOLLOW), let status = file.status(), status.isRegular,
-              status.st_size >= IndexHeader.byteCount, status.st_size < 1 << 40 else { return nil }
+    /// `nil` if there is no such file or it is damaged. A file that only cannot be read now is not taken for damaged.
+    init?(in directory: Handle) throws(StoreError) {
+        guard let file = directory.open(Self.name, O_RDONLY | O_NOFOLLOW) else {
+            if errno == ENOENT { return nil }
+            throw failure("opening imapd.index")
+        }
+        guard let status = file.status(), status.isRegular, status.st_size >= IndexHeader.byteCount, status.st_size < 1 << 40 else {
+            return nil
+        }
         let size = Int(status.st_size)
-        guard let address = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, file.raw, 0), address != MAP_FAILED else { return nil }
+        guard let address = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, file.raw, 0), address != MAP_FAILED else {
+            throw failure("mapping imapd.index")
+        }
         let bytes = UnsafeMutableRawBufferPointer(start: address, count: size)
         guard let header = IndexHeader(from: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[..<IndexHeader.byteCount])),
               header.fits(bytes.count), header.verifies(UnsafeRawBufferPointer(bytes)) else {

@@ -13,15 +13,25 @@ struct Listing {
 
     private var names: [UInt8] = []
     private(set) var entries: [Entry] = []
+    /// Files that cannot be messages under the names that they have.
+    private(set) var misnamed: [Mailbox.FileLocation] = []
 
     /// Adds the names of a directory. False and `errno` if it cannot be read.
     mutating func read(_ directory: Handle, isNew: Bool) -> Bool {
         forEachName(in: directory) { name, type in
-            guard type == DT_REG || type == DT_UNKNOWN, FileName.isMessage(name) else { return }
+            guard type == DT_REG || type == DT_UNKNOWN else { return }
             if type == DT_UNKNOWN, directory.status(name)?.isRegular != true { return }
+            guard FileName.isMessage(name) else {
+                misnamed.append(Mailbox.FileLocation(name: Array(name), isNew: isNew))
+                return
+            }
             entries.append(Entry(offset: names.count, length: name.count, baseLength: FileName.baseEnd(name), isNew: isNew))
             names.append(contentsOf: name)
         }
+    }
+
+    func location(_ entry: Entry) -> Mailbox.FileLocation {
+        Mailbox.FileLocation(name: Array(names[entry.offset..<entry.offset + entry.length]), isNew: entry.isNew)
     }
 
     func withBase<R>(_ entry: Entry, _ body: (UnsafeRawBufferPointer) -> R) -> R {

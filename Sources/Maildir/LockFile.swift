@@ -49,15 +49,14 @@ final class LockFile {
         isPresent = clinux_lock(file.raw, Byte.presence.rawValue, 0, 1) == 0
     }
 
-    /// Whether other sessions have the mailbox open, and may not know yet what was expunged.
-    var hasOthers: Bool { clinux_locked_by_other(file.raw, Byte.presence.rawValue) != 0 }
+    /// Whether no other session has the mailbox open. If so, none will before `endAlone()`: what is done in between, no other
+    /// session's picture lacks.
+    func beginAlone() -> Bool { clinux_lock(file.raw, Byte.presence.rawValue, 1, 0) == 0 }
 
-    /// This session leaves. Returns whether it was the last.
-    func leave() -> Bool {
-        guard isPresent else { return false }
+    func endAlone() { if isPresent { bePresent() } else { leave() } }
+
+    func leave() {
         isPresent = false
-        let wasLast = !hasOthers
         _ = clinux_unlock(file.raw, Byte.presence.rawValue)
-        return wasLast
     }
 }

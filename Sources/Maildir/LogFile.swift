@@ -17,11 +17,14 @@ struct LogFile {
     /// The checksum of the transaction before `position`, or of the header.
     var chain: UInt32
 
-    /// `nil` if there is no such file or its header is damaged.
-    init?(in directory: Handle) {
-        guard let file = directory.open(Self.name, O_RDWR | O_NOFOLLOW) ?? directory.open(Self.name, O_RDONLY | O_NOFOLLOW),
-              let status = file.status(), status.isRegular,
-              let bytes = file.read(at: 0, count: LogHeader.byteCount),
+    /// `nil` if there is no such file or its header is damaged. A file that only cannot be read now is not taken for damaged.
+    init?(in directory: Handle) throws(StoreError) {
+        guard let file = directory.open(Self.name, O_RDWR | O_NOFOLLOW) else {
+            if errno == ENOENT { return nil }
+            throw failure("opening imapd.log")
+        }
+        guard let bytes = file.read(at: 0, count: LogHeader.byteCount) else { throw failure("reading imapd.log") }
+        guard let status = file.status(), status.isRegular,
               let header = bytes.withUnsafeBytes({ LogHeader(from: $0) }) else { return nil }
         self.file = file
         self.header = header
@@ -34,7 +37,7 @@ struct LogFile {
         static let mark: UInt32 = 0x5458_4E32
         static let byteCount = 16
         /// No transaction is longer: a length beyond it is damage.
-        static let longest = 64 << 20
+        static let longest = 512 << 20
     }
 
     /// The transaction that begins at `offset` of `bytes`, and where the next begins; `nil` if there is none that is whole.

@@ -8,13 +8,15 @@ extension Mailbox {
     /// A log may grow to this before it is taken into the index: what an open has to read of it costs less than a millisecond.
     static let longestLog = 1 << 20
 
-    var isCheckpointDue: Bool { state.log.position > max(1 << 16, min(Self.longestLog, table.count * 12)) }
+    var isCheckpointDue: Bool {
+        state.log.position > max(1 << 16, min(Self.longestLog, Int(state.summary.messages) * 12))
+    }
 
     /// Under the lock: writes an index of the whole state, and a new log that begins with it.
     ///
     /// `isLogged` tells whether whoever has read the present log knows all of the state.
     func checkpoint(isLogged: Bool = true) throws(StoreError) {
-        try raiseCeiling(state.summary.uidNext)
+        try raiseCeiling(of: &state.summary)
         try Self.checkpoint(&state, in: directory, isLogged: isLogged, after: state.log.header.generation)
         directory.setMark(mark)
     }
@@ -37,7 +39,7 @@ extension Mailbox {
         // The index first: alone it is complete, a log without its index is not.
         try directory.root.replaceFile(IndexFile.name, with: indexBytes)
         try directory.root.replaceFile(LogFile.name, with: logBytes)
-        guard let log = LogFile(in: directory.root), log.header.generation == header.generation else {
+        guard let log = try LogFile(in: directory.root), log.header.generation == header.generation else {
             throw failure("reopening imapd.log of", directory.folder.directory)
         }
         state.log = log

@@ -10,7 +10,7 @@ extension Mailbox {
     /// A mailbox that nobody served so far gets its files in this way too. A UID that may have been given is not given again:
     /// where the files do not tell how far UIDs went, they go on behind those that were set aside.
     static func repair(_ directory: MailboxDirectory, _ account: Account, _ logger: Logger) throws(StoreError) -> MailboxState {
-        let index = IndexFile(in: directory.root), log = LogFile(in: directory.root), mark = directory.mark
+        let index = try IndexFile(in: directory.root), log = try LogFile(in: directory.root), mark = directory.mark
         let known = account.mailbox(directory.folder)
         let isFirst = index == nil && log == nil && mark == nil && (known?.uidValidity ?? 0) == 0
         if !isFirst {
@@ -35,7 +35,7 @@ extension Mailbox {
         if let mark, mark.uidValidity == uidValidity {
             salvage.summary.uidNext = max(salvage.summary.uidNext, mark.uidNext)
             salvage.summary.modSequence = max(salvage.summary.modSequence, mark.modSequence)
-            isComplete = mark.generation >= newest
+            isComplete = log != nil && mark.generation >= newest
         }
         if !isComplete {
             if let known, known.uidValidity == uidValidity { salvage.summary.uidNext = max(salvage.summary.uidNext, known.ceiling) }
@@ -53,17 +53,26 @@ extension Mailbox {
         header.baseGeneration = .max
         // A log of no length, to hang the state on until the checkpoint has made a real one.
         try directory.root.replaceFile(LogFile.name, with: header.bytes())
-        guard let placeholder = LogFile(in: directory.root) else { throw failure("making imapd.log of", directory.folder.directory) }
+        guard let placeholder = try LogFile(in: directory.root) else { throw failure("making imapd.log of", directory.folder.directory) }
         var state = MailboxState(placeholder, summary: salvage.summary, keywords: salvage.keywords, table: table)
         try scanIntoTable(&state, directory, logger)
+        if isFirst { claimSeen(&state) }
         recount(&state)
+        state.summary.ceiling = try account.reserveUIDs(directory.folder, uidValidity: uidValidity, id: id, uidNext: state.summary.uidNext)
         try checkpoint(&state, in: directory, isLogged: false, after: header.generation)
-        if UInt64(state.summary.uidNext) > known?.ceiling ?? 0 || known?.uidValidity != uidValidity {
-            _ = try account.reserveUIDs(directory.folder, uidValidity: uidValidity, id: id, uidNext: state.summary.uidNext)
-        }
         directory.setMark(LogMark(generation: state.log.header.generation, length: UInt64(state.log.position),
                                   uidValidity: uidValidity, uidNext: state.summary.uidNext, modSequence: state.summary.modSequence))
         return state
+    }
+
+    /// In a mailbox that another server or program served so far, what is in cur/ was seen by one: as far as it comes first, it is
+    /// not recent here.
+    private static func claimSeen(_ state: inout MailboxState) {
+        guard let table = state.table else { return }
+        for row in 0..<table.count {
+            if table.place(row).contains(.new) { break }
+            state.summary.claimed = table.uid(row)
+        }
     }
 
     /// Counts the messages anew.

@@ -2,6 +2,7 @@ import Glibc
 import IMAPTypes
 import Logging
 import MailStore
+import SystemPackage
 
 /// Finding what others did in new/ and cur/.
 ///
@@ -34,7 +35,13 @@ extension Mailbox {
     /// Takes deliveries and other programs' changes into the log.
     func scanIfDue() throws(StoreError) {
         guard let due = Self.due(state.summary, directory) else { throw .noSuchMailbox(directory.mailbox) }
-        if due.new || due.cur { try locked { () throws(StoreError) in try scan() } }
+        guard due.new || due.cur else { return }
+        do throws(StoreError) {
+            try locked { () throws(StoreError) in try scan() }
+        } catch .io(let error, let doing) where [.noSpace, .diskQuotaExceeded, .readOnlyFileSystem].contains(error) {
+            // Who has filled the disk must be able to look at what there is, and to remove some of it.
+            logger.error("New messages cannot be taken in", metadata: ["error": "\(error)", "doing": "\(doing)"])
+        }
     }
 
     /// Whether there may be something to find.
@@ -49,7 +56,8 @@ extension Mailbox {
         var finding = try Self.find(in: directory, table, &nameIndex, readsCur: due.cur)
         var summary = state.summary
         summary.new = due.newState
-        if finding.didReadCur { summary.cur = due.curState }
+        if finding.didReadCur, !finding.hasTwins { summary.cur = due.curState }
+        if !finding.strays.isEmpty, rescue(finding.strays) { summary.new = DirectoryState() }
         if finding.isEmpty {
             // Others need not look too.
             if summary.new.modified != state.summary.new.modified || summary.cur.modified != state.summary.cur.modified
@@ -79,6 +87,30 @@ extension Mailbox {
             tellOwn(Self.news(transaction, table))
         }
         logger.debug("Scanned", metadata: ["arrived": "\(table.count - known)", "from": "\(seenFrom)"])
+    }
+
+    /// Gives files that cannot be shown under their names a new one in new/, where the next scan finds them. Two names for one file
+    /// (a link that another program is about to remove, or a move between our two readings) are left alone.
+    private func rescue(_ strays: [Stray]) -> Bool {
+        var names = UniqueNames()
+        var didRename = false
+        for stray in strays {
+            let from = stray.file.isNew ? directory.new : directory.cur, name = stray.file.name
+            guard let status = from.status(name), status.isRegular else { continue }
+            if let twin = stray.twin {
+                // Only if both are there now, and are two.
+                guard let other = (twin.isNew ? directory.new : directory.cur).status(twin.name), other.st_ino != status.st_ino
+                else { continue }
+            }
+            let base = name.withUnsafeBytes { FileName.sizes(of: UnsafeRawBufferPointer(rebasing: $0[..<FileName.baseEnd($0)])) }
+            let newName = names.next() + base
+            guard from.renameExclusively(name, to: directory.new, newName) else { continue }
+            didRename = true
+            logger.notice("A message whose file name could not stand was given another", metadata: [
+                "file": "\(printable(name))", "now": "\(printable(newName))",
+            ])
+        }
+        return didRename
     }
 
     /// What a scan found is news to the session, although it is we who logged it.
@@ -114,7 +146,8 @@ extension Mailbox {
         var finding = try find(in: directory, table, &index, readsCur: true)
         var transaction = Transaction(summary: state.summary)
         transaction.summary.new = due.newState
-        transaction.summary.cur = due.curState
+        // Twins and files with impossible names are left to the first ordinary scan.
+        if !finding.hasTwins, finding.strays.isEmpty { transaction.summary.cur = due.curState }
         if transaction.summary.uidNext + UInt64(finding.arrivals.count) > 1 << 32 { finding.arrivals = [] }
         log(&finding, table, &transaction)
         var news = News()
@@ -129,6 +162,17 @@ extension Mailbox {
         var place: Place
     }
 
+    struct FileLocation {
+        var name: [UInt8]
+        var isNew: Bool
+    }
+
+    struct Stray {
+        var file: FileLocation
+        /// The file that has the base name already.
+        var twin: FileLocation?
+    }
+
     /// What differs between directories and table.
     struct Finding {
         var arrivals: [Arrival] = []
@@ -136,6 +180,10 @@ extension Mailbox {
         /// Files of other names than the table has.
         var renamed: [Int: (info: [UInt8], place: Place)] = [:]
         var didReadCur = false
+        /// Files that need another name: those that have an impossible one, and the second of two with one base name.
+        var strays: [Stray] = []
+        /// Two new messages have one base name: the next look tells them apart.
+        var hasTwins = false
 
         var isEmpty: Bool { arrivals.isEmpty && vanished.isEmpty && renamed.isEmpty }
     }
@@ -153,7 +201,7 @@ extension Mailbox {
             let first = Set(finding.vanished)
             finding = try look(directory, table, &index, readsCur: true)
             finding.vanished = finding.vanished.filter { row in
-                first.contains(row) && directory.directory(table.place(row)).status(table.name(row)) == nil
+                first.contains(row) && directory.directory(table.place(row)).isMissing(table.name(row))
             }
         }
         return finding
@@ -168,9 +216,11 @@ extension Mailbox {
         }
         var finding = Finding()
         finding.didReadCur = readsCur
+        finding.strays = listing.misnamed.map { Stray(file: $0) }
         if !listing.entries.isEmpty { index.extend(over: table) }
-        var seen = [Bool](repeating: false, count: table.count)
-        for entry in listing.entries {
+        // By row, which entry it was.
+        var seen = [Int32](repeating: -1, count: table.count)
+        for (position, entry) in listing.entries.enumerated() {
             let row = listing.withBase(entry) { index.row($0, in: table) }
             let inNew: Place = entry.isNew ? .new : []
             guard let row else {
@@ -186,11 +236,16 @@ extension Mailbox {
                 return place.contains(.hasInfo) && info.elementsEqual(table.info(row))
             }
             // The known name counts before another. But in cur/ after new/: it moved between the two readings.
-            if seen[row], !isSame, !place.contains(.new) || entry.isNew { continue }
-            seen[row] = true
+            if seen[row] >= 0 {
+                let isLess = !isSame && (!place.contains(.new) || entry.isNew)
+                let here = listing.location(entry), there = listing.location(listing.entries[Int(seen[row])])
+                finding.strays.append(isLess ? Stray(file: here, twin: there) : Stray(file: there, twin: here))
+                if isLess { continue }
+            }
+            seen[row] = Int32(truncatingIfNeeded: position)
             finding.renamed[row] = isSame ? nil : (listing.withInfo(entry) { Array($0) }, inNew)
         }
-        for row in 0..<table.count where !seen[row] {
+        for row in 0..<table.count where seen[row] < 0 {
             let place = table.place(row)
             if !place.isGone, readsCur || place.contains(.new) { finding.vanished.append(row) }
         }
@@ -200,6 +255,7 @@ extension Mailbox {
         for arrival in finding.arrivals {
             if let last = single.last, last.key.base == arrival.key.base {
                 if last.place.contains(.new) { single[single.count - 1] = arrival }
+                finding.hasTwins = true
             } else {
                 single.append(arrival)
             }

@@ -10,17 +10,33 @@ extension Mailbox {
     /// Whether a file's name lags behind, or a message that some session has had is still in new/.
     private func isDue(_ row: Int) -> Bool {
         let place = table.place(row)
-        return !place.isGone && (table.flags(row) != table.nameFlags(row)
+        return !place.isGone && !stuck.contains(table.uid(row)) && (table.flags(row) != table.nameFlags(row)
                                  || place.contains(.new) && table.uid(row) <= state.summary.claimed)
     }
 
-    var isTidyingDue: Bool { isCheckpointDue || !details.isEmpty || (0..<table.count).contains(where: isDue) }
+    var isTidyingDue: Bool { isCheckpointDue || !details.isEmpty || firstDue != nil }
+
+    /// The first row whose file is to be renamed.
+    private var firstDue: Int? {
+        // Looked for only if something has happened since there was nothing.
+        let state = TidyState(modSequence: state.summary.modSequence, claimed: state.summary.claimed)
+        if state == tidyAt { return nil }
+        let first = (0..<table.count).first(where: isDue)
+        if first == nil { tidyAt = state }
+        return first
+    }
+
+    struct TidyState: Equatable {
+        var modSequence: UInt64
+        var claimed: UInt32
+    }
 
     /// Does a part of it. Returns whether there is more.
     func tidy() throws(StoreError) -> Bool {
         try saveDetails()
-        guard let first = (0..<table.count).first(where: isDue) else {
+        guard let first = firstDue else {
             if isCheckpointDue { try locked { () throws(StoreError) in if isCheckpointDue { try checkpoint() } } }
+            removeAbandoned()
             return false
         }
         return try locked { () throws(StoreError) in
@@ -71,12 +87,26 @@ extension Mailbox {
         if directory.directory(table.place(row)).renameExclusively(base + old, to: directory.cur, base + info) { return info }
         let code = errno
         if code != ENOENT {
+            stuck.insert(table.uid(row))
             logger.notice("A message's file could not be renamed for its flags", metadata: [
                 "file": "\(printable(base))", "error": "\(String(cString: strerror(code)))",
             ])
         }
         errno = code
         return nil
+    }
+
+    /// Removes files that were begun in tmp/ and not touched for 36 hours, as everybody does who works on a Maildir.
+    private func removeAbandoned() {
+        if hasLookedIntoTmp { return }
+        hasLookedIntoTmp = true
+        guard let tmp = try? directory.tmp() else { return }
+        let limit = now() / 1_000_000_000 - 36 * 3600
+        var names: [[UInt8]] = []
+        _ = forEachName(in: tmp) { name, _ in
+            if let status = tmp.status(name), status.isRegular, Int64(status.st_ctim.tv_sec) < limit { names.append(Array(name)) }
+        }
+        for name in names { _ = tmp.unlink(name) }
     }
 
     // MARK: Details

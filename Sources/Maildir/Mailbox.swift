@@ -19,10 +19,12 @@ final class Mailbox {
     var nameIndex = NameIndex()
     /// INTERNALDATE and RFC822.SIZE that were looked up and are not in the log yet, by UID.
     var details: [UInt32: (internalDate: Int64, size: UInt64)] = [:]
+    /// When there last was no file to rename; and messages whose files could not be renamed, for this session to leave alone.
+    var tidyAt: TidyState?
+    var stuck: Set<UInt32> = []
+    var hasLookedIntoTmp = false
     /// Called when the state was read anew and rows are others than before.
     var onReload: ((MessageTable) -> Void)?
-    /// UIDs below this are set aside in the account's file; 0 when that was not looked up yet.
-    private var ceiling: UInt64 = 0
 
     /// Opens the mailbox, and makes or repairs its files where necessary.
     init(_ directory: MailboxDirectory, _ account: Account, hasRows: Bool) throws(StoreError) {
@@ -33,6 +35,7 @@ final class Mailbox {
         logger[metadataKey: "mailbox"] = "\(directory.mailbox.string)"
         self.logger = logger
         state = try Self.load(directory, account, logger, hasRows: hasRows)
+        try compareWithAccount()
     }
 
     var table: MessageTable {
@@ -48,26 +51,28 @@ final class Mailbox {
     ) throws(StoreError) -> MailboxState {
         // Index and log are replaced one after the other: a reader may meet them in between.
         for _ in 0..<3 {
-            if let state = assemble(directory, logger, hasRows: hasRows, isLocked: false) { return state }
+            if let state = try assemble(directory, logger, hasRows: hasRows, isLocked: false) { return state }
         }
         try directory.lock()
         defer { directory.unlock() }
-        if let state = assemble(directory, logger, hasRows: hasRows, isLocked: true) { return state }
+        if let state = try assemble(directory, logger, hasRows: hasRows, isLocked: true) { return state }
         return try repair(directory, account, logger)
     }
 
     /// `nil` if the files are not there, do not belong together, or do not reach as far as they did.
     static func assemble(
         _ directory: MailboxDirectory, _ logger: Logger, hasRows: Bool, isLocked: Bool
-    ) -> MailboxState? {
+    ) throws(StoreError) -> MailboxState? {
         // The mark first: it follows the log.
         let mark = directory.mark
-        guard let log = LogFile(in: directory.root),
-              var state = MailboxState(log, IndexFile(in: directory.root), rows: hasRows),
+        guard let log = try LogFile(in: directory.root),
+              var state = MailboxState(log, try IndexFile(in: directory.root), rows: hasRows),
               let size = log.file.status().map({ Int($0.st_size) }), size >= state.log.position else { return nil }
         if let mark, mark.generation > log.header.generation
             || mark.generation == log.header.generation && mark.length > UInt64(size) { return nil }
-        guard let (transactions, isWhole) = state.log.readOn(size: size) else { return nil }
+        guard let (transactions, isWhole) = state.log.readOn(size: size) else {
+            throw failure("reading imapd.log of", directory.folder.directory)
+        }
         var news = News()
         for transaction in transactions { state.apply(transaction, news: &news) }
         if !isWhole, !cutTail(of: &state.log, size: size, logger, isLocked: isLocked) { return nil }
@@ -105,17 +110,18 @@ final class Mailbox {
         } else if size < state.log.position {
             return isLocked ? try reload() : try locked {}
         }
-        if status.st_nlink == 0 { try followLog() }
+        if status.st_nlink == 0 { try followLog(isLocked: isLocked) }
     }
 
     /// The log was replaced. If the new one goes on where the old one ended, we go on too.
-    private func followLog() throws(StoreError) {
-        if let log = LogFile(in: directory.root), log.header.baseGeneration == state.log.header.generation,
+    private func followLog(isLocked: Bool) throws(StoreError) {
+        if let log = try LogFile(in: directory.root), log.header.baseGeneration == state.log.header.generation,
            log.header.baseLength == UInt64(state.log.position), log.header.baseChain == state.log.chain {
             state.log = log
-            try catchUp(isLocked: false)
+            try catchUp(isLocked: isLocked)
         } else {
             guard directory.root.status("cur".utf8) != nil else { throw .noSuchMailbox(directory.mailbox) }
+            if isLocked { return try reload() }
             state = try Self.load(directory, account, logger, hasRows: hasRows)
             reloaded()
         }
@@ -123,7 +129,7 @@ final class Mailbox {
 
     /// Under the lock: reads everything anew, and repairs it if need be.
     private func reload() throws(StoreError) {
-        if let state = Self.assemble(directory, logger, hasRows: hasRows, isLocked: true) {
+        if let state = try Self.assemble(directory, logger, hasRows: hasRows, isLocked: true) {
             self.state = state
         } else {
             state = try Self.repair(directory, account, logger)
@@ -133,8 +139,8 @@ final class Mailbox {
     }
 
     private func reloaded() {
-        ceiling = 0
         nameIndex = NameIndex()
+        tidyAt = nil
         if let table = state.table { onReload?(table) }
     }
 
@@ -155,7 +161,8 @@ final class Mailbox {
 
     /// Under the lock: writes a transaction to the log and takes it in, without telling the session of it.
     func commit(_ transaction: Transaction, sync: Bool = true) throws(StoreError) {
-        try raiseCeiling(transaction.summary.uidNext)
+        var transaction = transaction
+        try raiseCeiling(of: &transaction.summary)
         try state.log.append(transaction, sync: sync)
         var ours = News()
         state.apply(transaction, news: &ours)
@@ -168,14 +175,30 @@ final class Mailbox {
     }
 
     /// So that the UIDs are known to have been given even if every file of the mailbox is lost.
-    func raiseCeiling(_ uidNext: UInt64) throws(StoreError) {
-        guard uidNext > ceiling else { return }
-        if ceiling == 0, let known = account.mailbox(directory.folder), known.uidValidity == state.log.header.uidValidity {
-            ceiling = known.ceiling
-        }
-        if uidNext > ceiling {
-            ceiling = try account.reserveUIDs(directory.folder, uidValidity: state.log.header.uidValidity,
-                                              id: state.log.header.mailboxID, uidNext: uidNext)
+    func raiseCeiling(of summary: inout Summary) throws(StoreError) {
+        guard summary.uidNext > summary.ceiling else { return }
+        summary.ceiling = try account.reserveUIDs(directory.folder, uidValidity: state.log.header.uidValidity,
+                                                  id: state.log.header.mailboxID, uidNext: summary.uidNext)
+    }
+
+    /// Compares with what the account knows of the mailbox: a backup that was put back must not give UIDs a second time.
+    private func compareWithAccount() throws(StoreError) {
+        let header = state.log.header
+        if let known = account.mailbox(directory.folder), known.uidValidity == header.uidValidity, known.id == header.mailboxID {
+            guard known.ceiling > state.summary.ceiling else { return }
+            try locked { () throws(StoreError) in
+                guard let known = account.mailbox(directory.folder), known.ceiling > state.summary.ceiling else { return }
+                logger.warning("The mailbox's files are older than they were; UIDs go on behind those that may have been given", metadata: [
+                    "uidnext": "\(state.summary.uidNext)", "now": "\(known.ceiling)",
+                ])
+                var transaction = newTransaction()
+                transaction.summary.uidNext = max(state.summary.uidNext, known.ceiling)
+                transaction.summary.modSequence = max(transaction.summary.modSequence, UInt64(max(now(), 0) / 1_000_000))
+                transaction.summary.ceiling = known.ceiling
+                try commit(transaction)
+            }
+        } else {
+            try account.adopt(directory.folder, uidValidity: header.uidValidity, id: header.mailboxID, ceiling: state.summary.ceiling)
         }
     }
 

@@ -24,7 +24,9 @@ extension MaildirStore {
             guard directory.open("maildirfolder".utf8, O_WRONLY | O_CREAT | O_EXCL) != nil else { throw failure("creating", folder.directory) }
             let id = ObjectID.random()
             let uidValidity = try account.begin(folder, id: id)
-            let header = LogHeader(generation: 1, uidValidity: uidValidity, mailboxID: id, summary: Summary())
+            var summary = Summary()
+            summary.ceiling = 1 + Account.reserve
+            let header = LogHeader(generation: 1, uidValidity: uidValidity, mailboxID: id, summary: summary)
             try directory.replaceFile(LogFile.name, with: header.bytes())
             guard maildir.renameExclusively(temporary, to: maildir, folder.directory) else {
                 if errno == EEXIST || errno == ENOTEMPTY { throw .mailboxExists(name) }

@@ -166,12 +166,18 @@ public final class MaildirStore: MailStore {
 
     public func tidy() throws(StoreError) -> Bool {
         if let selected, !selected.isReadOnly, try selected.mailbox.tidy() { return true }
+        for mailbox in targets where mailbox.isCheckpointDue && !untidy.contains(mailbox.directory.folder) {
+            untidy.append(mailbox.directory.folder)
+        }
         guard let folder = untidy.last else { return false }
         guard isFolder(folder), let name = naming.name(folder) else {
             untidy.removeLast()
             return !untidy.isEmpty
         }
-        if try !openMailbox(name, hasRows: true).tidy() { untidy.removeLast() }
+        if try !openMailbox(name, hasRows: true).tidy() {
+            untidy.removeLast()
+            targets.removeAll { $0.directory.folder == folder }
+        }
         return !untidy.isEmpty
     }
 

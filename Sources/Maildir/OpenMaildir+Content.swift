@@ -7,30 +7,31 @@ extension OpenMaildir {
 
     /// The message's file, wherever it is now.
     func file(_ uid: UID) throws(StoreError) -> MessageFile {
-        guard let row = row(uid) else {
-            guard ghosts[uid.rawValue] != nil else { throw .messageGone(uid) }
-            return try buried(uid)
+        if let file = try known(uid) { return file }
+        // Another session or program may have renamed it: first hear what the log says, then look for it.
+        try mailbox.catchUp(isLocked: false)
+        for _ in 0..<5 {
+            if let file = try known(uid) { return file }
+            guard let row = row(uid), !table.isGone(row), let (place, name) = mailbox.findFile(row) else { break }
+            if let file = place.open(name, Self.openFlags) { return try MessageFile(file, uid) }
         }
-        let directory = mailbox.directory
-        let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY
-        if !table.isGone(row) {
-            if let file = directory.directory(table.place(row)).open(table.name(row), flags) { return try MessageFile(file, uid) }
-            guard errno == ENOENT else { throw failure("opening", table.name(row)) }
-            // Another session or program may have renamed it: first hear what the log says, then look for it.
-            try mailbox.catchUp(isLocked: false)
-            for _ in 0..<5 where !table.isGone(row) {
-                if let file = directory.directory(table.place(row)).open(table.name(row), flags) { return try MessageFile(file, uid) }
-                guard let (place, name) = mailbox.findFile(row) else { break }
-                if let file = place.open(name, flags) { return try MessageFile(file, uid) }
-            }
-        }
-        return try buried(uid)
+        guard row(uid) != nil || ghosts[uid.rawValue] != nil,
+              let file = Graveyard.open(mailbox.directory, create: false)?.open(Graveyard.fileName(uid.rawValue), Self.openFlags)
+        else { throw .messageGone(uid) }
+        return try MessageFile(file, uid)
     }
 
-    private func buried(_ uid: UID) throws(StoreError) -> MessageFile {
-        guard let file = Graveyard.open(mailbox.directory, create: false)?
-            .open(Graveyard.fileName(uid.rawValue), O_RDONLY | O_NOFOLLOW | O_NONBLOCK) else { throw .messageGone(uid) }
-        return try MessageFile(file, uid)
+    /// A named pipe must not stop us.
+    private static let openFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY
+
+    /// The file under the name that is known; `nil` if it is not there.
+    private func known(_ uid: UID) throws(StoreError) -> MessageFile? {
+        guard let row = row(uid), !table.isGone(row) else { return nil }
+        if let file = mailbox.directory.directory(table.place(row)).open(table.name(row), Self.openFlags) {
+            return try MessageFile(file, uid)
+        }
+        guard errno == ENOENT else { throw failure("opening", table.name(row)) }
+        return nil
     }
 
     func details(_ uid: UID) throws(StoreError) -> MessageDetails {

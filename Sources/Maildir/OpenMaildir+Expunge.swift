@@ -11,7 +11,9 @@ extension OpenMaildir {
             guard !rows.isEmpty else { return [] }
             let directory = mailbox.directory
             var graveyard: Handle?
-            if directory.lockFile.hasOthers {
+            let isAlone = directory.lockFile.beginAlone()
+            defer { if isAlone { directory.lockFile.endAlone() } }
+            if !isAlone {
                 graveyard = Graveyard.open(directory, create: true)
                 guard graveyard != nil else { throw failure("opening imapd.expunged in", directory.folder.directory) }
             }

@@ -40,19 +40,20 @@ final class OpenMaildir: OpenMailbox {
         try mailbox.catchUp(isLocked: false)
         try mailbox.scanIfDue()
         show()
-        forgetWhatIsGone()
+        forgetGone(in: table)
         mailbox.news = News()
     }
 
-    /// The log's tail tells of messages that were expunged before this session came: it has never had them in its picture.
-    private func forgetWhatIsGone() {
-        ghosts = [:]
+    /// What was expunged before the session's picture began was never in it.
+    private func forgetGone(in table: MessageTable) {
         for row in 0..<table.count where table.isGone(row) { table.setPlace(row, table.place(row).union(.forgotten)) }
     }
 
     deinit {
         let directory = mailbox.directory
-        if directory.lockFile.leave() { Graveyard.empty(directory, olderThan: 0) }
+        let wasLast = directory.lockFile.beginAlone()
+        Graveyard.empty(directory, olderThan: wasLast ? 0 : Graveyard.patience)
+        directory.lockFile.leave()
         if !isReadOnly, mailbox.isTidyingDue { onClose(directory.folder) }
     }
 
@@ -134,6 +135,8 @@ final class OpenMaildir: OpenMailbox {
             }
             if new.flags(found) != old.flags(row) || new.keywords(found) != old.keywords(row) { news.flagged.append(uid) }
         }
+        // Ghosts stand for them.
+        forgetGone(in: new)
         news.flagged += mailbox.news.flagged
         mailbox.news = news
     }

@@ -7,6 +7,8 @@ struct Summary: Equatable {
     var modSequence: UInt64 = 1
     /// 1 to 2^32; the latter means that there are no more.
     var uidNext: UInt64 = 1
+    /// UIDs below this were set aside in the account's file. If that knows of more, the mailbox's files are an old copy.
+    var ceiling: UInt64 = 1
     /// The largest UID that a session has had as \Recent.
     var claimed: UInt32 = 0
     var messages: UInt32 = 0
@@ -19,8 +21,6 @@ struct Summary: Equatable {
     var size: UInt64 = 0
     var new = DirectoryState()
     var cur = DirectoryState()
-
-    static let byteCount = 80
 }
 
 /// When new/ or cur/ was last known to agree with the log.
@@ -41,6 +41,7 @@ extension Summary {
     func write(to writer: inout ByteWriter) {
         writer.number(modSequence)
         writer.number(uidNext)
+        writer.number(ceiling)
         writer.number(claimed)
         writer.number(messages)
         writer.number(unseen)
@@ -58,6 +59,7 @@ extension Summary {
     init(from reader: inout ByteReader) {
         modSequence = min(max(reader.number(), 1), UInt64(Int64.max) - 1)
         uidNext = min(max(reader.number(), 1), 1 << 32)
+        ceiling = min(max(reader.number(), 1), 1 << 33)
         claimed = reader.number()
         messages = reader.number()
         unseen = reader.number()

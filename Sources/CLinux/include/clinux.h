@@ -52,8 +52,6 @@ ssize_t clinux_getdents(int directory, void *_Nonnull buffer, size_t n);
  * threads that opened the file each for itself. `exclusive` 0 is shared; without `wait`, -1 and EAGAIN. */
 int clinux_lock(int fd, off_t byte, int exclusive, int wait);
 int clinux_unlock(int fd, off_t byte);
-/* 1 if somebody else holds a lock on the byte, 0 if nobody, -1 and errno. */
-int clinux_locked_by_other(int fd, off_t byte);
 
 /* renameat2(2) with RENAME_NOREPLACE: EEXIST if there is such a file. EINVAL where the file system cannot. */
 int clinux_rename_noreplace(int from_directory, const char *_Nonnull from, int to_directory, const char *_Nonnull to);

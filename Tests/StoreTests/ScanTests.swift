@@ -1,0 +1,210 @@
+import Foundation
+import IMAPTypes
+@testable import Maildir
+import MailStore
+import Testing
+
+/// What other programs do to a Maildir.
+@Suite struct ScanTests {
+    @Test func `A delivery is found, in the order of its name`() throws {
+        let account = try MaildirAccount()
+        let store = try account.openStore()
+        let a = try store.open(.inbox, readOnly: false)
+        try account.deliver("1700000000.M20P1.host", "two\n")
+        try account.deliver("1700000000.M3P9.host", "one\n")
+        try account.deliver("1600000000.x", "zero\n")
+        try account.deliver("1700000001.M1P1.host,S=5", "three\n", flags: "FS")
+        #expect(try store.status(.inbox, wantsSize: false).messages == 4)
+        #expect(try a.refresh().added == [1, 2, 3, 4])
+        #expect(try a.uids.map { try a.text($0) } == ["zero\r\n", "one\r\n", "two\r\n", "three\r\n"])
+        #expect(a.flags(4) == [.flagged, .seen])
+        #expect(a.flags(1) == [])
+    }
+
+    @Test func `Each delivery is found at once, however fast they follow`() throws {
+        let account = try MaildirAccount()
+        let store = try account.openStore()
+        let a = try store.open(.inbox, readOnly: false)
+        for round in 1...50 {
+            try account.deliver("17.M\(round)", "x\n")
+            #expect(try a.refresh().added == [UID(UInt32(round))!])
+            if round % 7 == 0 {
+                _ = try a.claimRecent()
+                while try store.tidy() {}
+            }
+        }
+        #expect(try a.refresh().isEmpty)
+    }
+
+    @Test func `A claimed message leaves new/ and keeps its UID`() throws {
+        let account = try MaildirAccount()
+        let store = try account.openStore()
+        try account.deliver("1.a", "x\n")
+        let readOnly = try store.open(.inbox, readOnly: true)
+        #expect(try readOnly.claimRecent() == [1])
+        while try store.tidy() {}
+        #expect(account.names("new") == ["1.a"])
+        let a = try store.open(.inbox, readOnly: false)
+        #expect(try a.claimRecent() == [1])
+        while try store.tidy() {}
+        #expect(account.names("new") == [])
+        #expect(account.names("cur") == ["1.a:2,"])
+        #expect(try a.refresh().isEmpty)
+        #expect(a.uids == [1])
+        #expect(try readOnly.refresh().isEmpty)
+        #expect(try readOnly.text(1) == "x\r\n")
+    }
+
+    @Test func `Flags follow the names that others give, and names the flags that we give`() throws {
+        let account = try MaildirAccount()
+        let store = try account.openStore()
+        try account.deliver("1.a", "x\n", flags: "S")
+        let a = try store.open(.inbox, readOnly: false)
+        #expect(a.flags(1) == .seen)
+        try account.rename("cur/1.a:2,S", to: "cur/1.a:2,FS")
+        #expect(try a.refresh().flagged == [1])
+        #expect(a.flags(1) == [.flagged, .seen])
+        try a.add(.answered, to: [1])
+        #expect(account.names("cur") == ["1.a:2,FS"], "renames wait")
+        while try store.tidy() {}
+        #expect(account.names("cur") == ["1.a:2,FRS"])
+        #expect(try a.refresh().isEmpty)
+    }
+
+    @Test func `What another program changes and what we have pending are merged`() throws {
+        let account = try MaildirAccount()
+        let store = try account.openStore()
+        try account.deliver("1.a", "x\n", flags: "S")
+        let a = try store.open(.inbox, readOnly: false)
+        try a.add(.answered, to: [1])
+        try account.rename("cur/1.a:2,S", to: "cur/1.a:2,FT")
+        #expect(try a.refresh().flagged == [1])
+        #expect(a.flags(1) == [.answered, .flagged, .deleted])
+        while try store.tidy() {}
+        #expect(account.names("cur") == ["1.a:2,FRT"])
+        #expect(try a.text(1) == "x\r\n")
+    }
+
+    @Test func `Letters that we do not know stay`() throws {
+        let account = try MaildirAccount()
+        let store = try account.openStore()
+        try account.deliver("1.a", "x\n", flags: "PSab")
+        try account.deliver("2.b", "y\n", flags: "SF")
+        try account.deliver("3.c,S=2,W=3", "z\n", flags: "S,extra")
+        let a = try store.open(.inbox, readOnly: false)
+        #expect(a.uids.map { a.flags($0)! } == [.seen, [.seen, .flagged], .seen])
+        try a.add(.flagged, to: [1, 3])
+        while try store.tidy() {}
+        #expect(account.names("cur") == ["1.a:2,FPSab", "2.b:2,SF", "3.c,S=2,W=3:2,FS,extra"])
+        #expect(try account.openStore().open(.inbox, readOnly: true).flags(1) == [.flagged, .seen])
+    }
+
+    @Test func `A renamed file is read without a scan`() throws {
+        let account = try MaildirAccount()
+        let a = try account.openStore().open(.inbox, readOnly: false)
+        try account.deliver("1.a", "x\n")
+        _ = try a.refresh()
+        try account.rename("new/1.a", to: "cur/1.a:2,S")
+        #expect(try a.text(1) == "x\r\n")
+        #expect(try a.expunge([1]) == [1])
+        #expect(account.names("cur") == [])
+    }
+
+    @Test func `A removed file is expunged, and another message never gets its UID`() throws {
+        let account = try MaildirAccount()
+        let store = try account.openStore()
+        for name in ["1.a", "2.b", "3.c"] { try account.deliver(name, "x\n") }
+        let a = try store.open(.inbox, readOnly: false)
+        try account.remove("new/3.c")
+        try account.remove("new/1.a")
+        #expect(try a.refresh().expunged == [1, 3])
+        #expect(throws: StoreError.self) { try a.content(3) }
+        a.forget([1, 3])
+        #expect(a.uids == [2])
+        try account.deliver("4.d", "x\n")
+        #expect(try a.refresh().added == [4])
+        let validity = a.uidValidity
+        try account.remove("new/2.b")
+        try account.remove("new/4.d")
+        let b = try account.openStore().open(.inbox, readOnly: false)
+        #expect(b.uids == [])
+        #expect(b.uidNext == 5)
+        #expect(b.uidValidity == validity)
+    }
+
+    @Test func `What is no message is not shown`() throws {
+        let account = try MaildirAccount()
+        _ = try account.openStore()
+        try FileManager.default.createDirectory(at: account.folder().appendingPathComponent("cur/directory"), withIntermediateDirectories: true)
+        try account.deliver(".hidden", "x\n")
+        try FileManager.default.createSymbolicLink(
+            at: account.folder().appendingPathComponent("cur/link:2,"), withDestinationURL: URL(fileURLWithPath: "/etc/passwd"))
+        #expect(mkfifo(account.folder().appendingPathComponent("cur/1.fifo:2,").path, 0o600) == 0)
+        let a = try account.openStore().open(.inbox, readOnly: false)
+        #expect(a.uids == [])
+    }
+
+    @Test func `A name that cannot stand is given up for another`() throws {
+        let account = try MaildirAccount()
+        let a = try account.openStore().open(.inbox, readOnly: false)
+        try account.deliver("1.a\nb", "line\n")
+        try account.deliver(":2,S", "colon\n")
+        _ = try a.refresh()
+        _ = try a.refresh()
+        #expect(try Set(a.uids.map { try a.text($0) }) == ["line\r\n", "colon\r\n"])
+        #expect(account.log.all.count == 2)
+    }
+
+    @Test func `Two messages of one base name are two messages`() throws {
+        let account = try MaildirAccount()
+        _ = try account.openStore()
+        try account.deliver("1.a", "one\n", flags: "S")
+        try account.deliver("1.a", "two\n", flags: "FS")
+        let a = try account.openStore().open(.inbox, readOnly: false)
+        _ = try a.refresh()
+        _ = try a.refresh()
+        #expect(try Set(a.uids.map { try a.text($0) }) == ["one\r\n", "two\r\n"])
+        try account.deliver("1.a", "three\n", flags: "T")
+        _ = try a.refresh()
+        _ = try a.refresh()
+        #expect(try Set(a.uids.map { try a.text($0) }) == ["one\r\n", "two\r\n", "three\r\n"])
+        #expect(try a.refresh().isEmpty)
+    }
+
+    @Test func `Our own changes cause no news for ourselves`() throws {
+        let account = try MaildirAccount()
+        let store = try account.openStore()
+        try store.create("x", use: nil)
+        for _ in 0..<5 { try store.append("x\r\n") }
+        let a = try store.open(.inbox, readOnly: false)
+        _ = try a.claimRecent()
+        try a.add(.seen, to: [1, 2])
+        _ = try a.copy([1], to: "x")
+        _ = try a.expunge([3])
+        while try store.tidy() {}
+        #expect(try a.refresh().isEmpty)
+    }
+
+    @Test func `The order of arrival is by seconds, microseconds, bytes`() {
+        let names = ["9.x", "10.M5P1.h", "10.M40P1.h", "10.P3.h", "11.M1", "x"]
+        let keys = names.map { FileName.ArrivalKey(base: Array($0.utf8)) }
+        #expect(FileName.isOrdered(keys[0], keys[1]))
+        #expect(FileName.isOrdered(keys[1], keys[2]))
+        #expect(FileName.isOrdered(keys[2], keys[4]))
+        #expect(FileName.isOrdered(keys[5], keys[0]))
+    }
+
+    @Test(arguments: [
+        ("", [], true, false), (":2,", [], true, true), (":2,S", [.seen], true, true), (":2,DFRST", SystemFlags.all, true, true),
+        (":2,SF", [.seen, .flagged], false, true), (":2,PS", [.seen], false, true), (":1,S", [], false, true), (":", [], false, true),
+        (":2,S,F", [.seen], false, true), (":x:2,S", [.seen], false, true), (":2,SS", [.seen], false, true), (":2", [], false, true),
+        (":2,a", [], false, true),
+    ] as [(String, SystemFlags, Bool, Bool)])
+    func `The info part of a name`(_ text: String, _ flags: SystemFlags, _ isPlain: Bool, _ isPresent: Bool) {
+        let info = Array(text.utf8).withUnsafeBytes { FileName.info($0) }
+        #expect(info.flags == flags)
+        #expect(info.isPlain == isPlain)
+        #expect(info.isPresent == isPresent)
+        #expect(!isPlain || !isPresent || FileName.info(Array(text.utf8), with: flags) == Array(text.utf8))
+    }
+}
