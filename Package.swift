@@ -53,7 +53,8 @@ let package = Package(
         .testTarget(name: "MailMessageTests", dependencies: ["MailMessage"]),
         .testTarget(name: "StoreTests", dependencies: ["MailStore", "MemoryStore", "Maildir", "TestSupport"]),
         .testTarget(name: "IMAPSessionTests", dependencies: ["IMAPSession", "MemoryStore", "Maildir", "Transport"]),
-        .testTarget(name: "GateTests", dependencies: ["Gate", "Transport", "Authentication", "SystemAuthentication"]),
+        .testTarget(name: "GateTests", dependencies: ["Gate", "Transport", "Authentication", "COpenSSL", "TestSupport"]),
+        .testTarget(name: "IMAPServerTests", dependencies: ["IMAPServer", "MemoryStore", "TestSupport"]),
         .testTarget(name: "DaemonTests", dependencies: ["Daemon", "imapd", "TestSupport"]),
         .testTarget(name: "ClientTests", dependencies: ["imapd", "TestSupport"]),
         // Programs and daemons that tests start.

@@ -41,7 +41,7 @@ public struct PlainMechanism: SASLMechanism {
     public init() {}
 
     public mutating func respond(_ response: [UInt8]?) -> SASLStep {
-        guard var response else { return .challenge([]) }
+        guard let response else { return .challenge([]) }
         defer { response.wipe() }
         let parts = response.split(separator: 0, omittingEmptySubsequences: false)
         guard parts.count == 3 else { return .malformed }
@@ -59,12 +59,12 @@ public struct LoginMechanism: SASLMechanism {
     public init() {}
 
     public mutating func respond(_ response: [UInt8]?) -> SASLStep {
-        guard var response else { return .challenge(Array("Username:".utf8)) }
-        defer { response.wipe() }
+        guard let response else { return .challenge(Array("Username:".utf8)) }
         guard let user else {
             self.user = response
             return .challenge(Array("Password:".utf8))
         }
+        defer { response.wipe() }
         return Credentials(user: user, password: Secret(response)).map { .credentials($0) } ?? .refused
     }
 }

@@ -45,11 +45,11 @@ public final class Secret: CustomStringConvertible, CustomDebugStringConvertible
 }
 
 extension [UInt8] {
-    /// Overwrites the bytes; all of them, if nobody else holds this array.
-    public mutating func wipe() {
-        withUnsafeMutableBytes { bytes in
-            if let start = bytes.baseAddress { explicit_bzero(start, bytes.count) }
+    /// Overwrites the bytes where they are. Copies of this array share them until one is changed, so that this overwrites
+    /// what the copies hold too: for arrays that nobody will read again.
+    public func wipe() {
+        withUnsafeBytes { bytes in
+            if let start = bytes.baseAddress { explicit_bzero(UnsafeMutableRawPointer(mutating: start), bytes.count) }
         }
-        removeAll()
     }
 }

@@ -5,7 +5,6 @@ import Transport
 extension Gate {
     /// LOGIN (RFC 9051 §6.2.3).
     func logIn(_ tag: Tag, user: [UInt8], password: [UInt8]) throws(ConnectionEnd) -> Step {
-        var password = password
         let secret = Secret(password)
         password.wipe()
         guard mayLogIn else { return refusePlaintext(tag) }
@@ -22,6 +21,7 @@ extension Gate {
         let kind: LoginAttempt.Mechanism = mechanism is LoginMechanism ? .login : .plain
         var response: [UInt8]?
         if let initialResponse {
+            defer { initialResponse.wipe() }
             guard type(of: mechanism).isClientFirst else {
                 out.tagged(tag, .bad, nil, "This mechanism has no initial response")
                 return .goOn
@@ -57,7 +57,7 @@ extension Gate {
             case .tooLong:
                 out.tagged(tag, .bad, nil, "The response is too long")
                 return nil
-            case .line(var line):
+            case .line(let line):
                 defer { line.wipe() }
                 if line == [UInt8(ascii: "*")] {
                     out.tagged(tag, .bad, nil, "Authentication cancelled")

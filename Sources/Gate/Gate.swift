@@ -61,7 +61,7 @@ public final class Gate {
         case .continuation:
             out.continuation("Go on")
             return .goOn
-        case .command(var text):
+        case .command(let text):
             defer { text.wipe() }
             if let end = count() { return end }
             switch Result(catching: { () throws(CommandError) in try Parser.preAuthCommand(text) }) {

@@ -74,7 +74,7 @@ public struct Relay: ~Copyable {
 
             if down.isEmpty, polled.1.revents & (Int16(POLLIN) | failures) != 0 {
                 if case .end = receiveFromSession() {
-                    client.finish(atMost: .seconds(5))
+                    client.finish(atMost: .seconds(2))
                     return
                 }
             }

@@ -20,9 +20,33 @@ public final class Certificate: Sendable {
         case .rsa: ["-newkey", "rsa:2048"]
         }
         let outcome = try await Program("openssl", package: "openssl").run(
-            ["req", "-x509", "-nodes", "-subj", "/CN=localhost", "-days", String(days), "-keyout", directory.path("key.pem"),
+            ["req", "-x509", "-nodes", "-subj", "/CN=localhost", "-days", String(abs(days)), "-keyout", directory.path("key.pem"),
              "-out", directory.path("cert.pem")] + algorithm)
         guard outcome.status == 0 else { throw Program.Missing(description: "\(outcome)") }
+        if days < 0 { try move(days: days * 2) }
+    }
+
+    /// Puts the time of validity, which now begins now, at another time.
+    private func move(days: Int) throws {
+        guard let certificateFile = fopen(certificate, "r+"), let keyFile = fopen(key, "r") else { throw POSIXError(.ENOENT) }
+        defer {
+            fclose(certificateFile)
+            fclose(keyFile)
+        }
+        guard let x509 = PEM_read_X509(certificateFile, nil, nil, nil), let pair = PEM_read_PrivateKey(keyFile, nil, nil, nil)
+        else { throw POSIXError(.EINVAL) }
+        defer {
+            X509_free(x509)
+            EVP_PKEY_free(pair)
+        }
+        let shift = days * 86_400
+        X509_gmtime_adj(X509_getm_notBefore(x509), shift)
+        X509_gmtime_adj(X509_getm_notAfter(x509), shift / 2)
+        rewind(certificateFile)
+        guard X509_sign(x509, pair, EVP_sha256()) > 0, PEM_write_X509(certificateFile, x509) == 1 else {
+            throw POSIXError(.EINVAL)
+        }
+        ftruncate(fileno(certificateFile), ftell(certificateFile))
     }
 
     /// What only the key's owner may know, in the forms in which a process may hold it: numbers with either end first, and

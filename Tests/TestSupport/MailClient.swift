@@ -78,6 +78,11 @@ public final class MailClient {
         throw Failure(description: "the server ended before answering \(tag): \(lines)")
     }
 
+    /// Says no more, but goes on listening. Without TLS only.
+    public func endSending() {
+        shutdown(descriptor, Int32(SHUT_WR))
+    }
+
     // MARK: - Hearing
 
     /// The next line, without its end; `nil` when the server has closed.

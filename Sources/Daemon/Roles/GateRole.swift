@@ -87,7 +87,7 @@ final class MonitorChannel: GateMonitor {
     }
 
     func judge(_ attempt: LoginAttempt) throws(ConnectionEnd) -> Answer {
-        var body = attempt.wire
+        let body = attempt.wire
         defer { body.wipe() }
         try send(.credentials, body)
         var answer = [UInt8](repeating: 0, count: Answer.wireLength)
@@ -105,7 +105,7 @@ final class MonitorChannel: GateMonitor {
     }
 
     private func send(_ message: GateMessage, _ body: [UInt8]) throws(ConnectionEnd) {
-        var frame = message.frame(body)
+        let frame = message.frame(body)
         defer { frame.wipe() }
         var sent = 0
         while sent < frame.count {

@@ -110,7 +110,7 @@ struct MonitorRole: ~Copyable {
     }
 
     private mutating func hearCredentials(_ message: GateChannel.Announced) throws(GateChannel.Failure) -> Account? {
-        var body = try channel.body(of: message)
+        let body = try channel.body(of: message)
         defer { body.wipe() }
         guard let attempt = LoginAttempt(wire: body) else { throw message.violation }
         return try judge(attempt)

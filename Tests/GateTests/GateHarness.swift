@@ -1,0 +1,70 @@
+import Authentication
+import Foundation
+import TestSupport
+import Transport
+
+@testable import Gate
+
+/// A gate in a thread of its own, a client of it, and a monitor that says what the test wants.
+final class GateHarness: @unchecked Sendable {
+    let client: MailClient
+    private let listener: Listener
+    private let monitor: ScriptedMonitor
+    private let ended = DispatchSemaphore(value: 0)
+    // Written by the gate's thread before `ended` is signalled, read after.
+    private var gateEnd: GateEnd?
+
+    /// - Parameters:
+    ///   - answers: of the monitor, one for each attempt.
+    ///   - shutdown: of the connection.
+    init(_ rules: GateRules = GateRules(plaintextLogin: .always), answers: [Answer] = [], shutdown: Int32? = nil) throws {
+        listener = try Listener.listen(host: "127.0.0.1", port: 0, implicitTLS: false)[0]
+        monitor = ScriptedMonitor(answers: answers)
+        // The kernel completes the connection before it is accepted.
+        client = try MailClient(port: Int(listener.address.port))
+        Thread.detachNewThread { [self] in
+            guard case .connection(let socket) = listener.accept() else { fatalError("nobody has connected") }
+            let connection = Connection(descriptor: socket.release(), shutdown: shutdown)
+            gateEnd = Gate(connection: connection, rules: rules, monitor: monitor).run()
+            connection.finish()
+            ended.signal()
+        }
+    }
+
+    /// How the gate ended, and what it had told its monitor.
+    func end() -> (end: GateEnd, attempts: [ScriptedMonitor.Attempt], tls: [TLSInformation]) {
+        ended.wait()
+        return (gateEnd!, monitor.attempts, monitor.tls)
+    }
+
+    /// Sends it all at once, says no more, and returns all that the gate says.
+    func say(_ text: String) throws -> [String] {
+        try client.send(text)
+        client.endSending()
+        return try client.rest()
+    }
+}
+
+/// Used by the gate's thread alone, until the gate has ended.
+final class ScriptedMonitor: GateMonitor {
+    struct Attempt: Equatable {
+        var mechanism: LoginAttempt.Mechanism
+        var user: String?
+        var password: String?
+    }
+
+    private var answers: [Answer]
+    private(set) var attempts: [Attempt] = []
+    private(set) var tls: [TLSInformation] = []
+
+    init(answers: [Answer]) { self.answers = answers }
+
+    func secured(_ information: TLSInformation) { tls.append(information) }
+
+    func judge(_ attempt: LoginAttempt) -> Answer {
+        attempts.append(Attempt(
+            mechanism: attempt.mechanism, user: attempt.credentials?.user,
+            password: attempt.credentials?.password.withBytes { String(decoding: $0, as: UTF8.self) }))
+        return answers.isEmpty ? Answer(.rejected, isLast: false) : answers.removeFirst()
+    }
+}

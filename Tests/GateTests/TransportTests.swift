@@ -1,0 +1,181 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+@testable import Transport
+
+extension Descriptor {
+    borrowing func writeByte() { _ = write(number, [0], 1) }
+}
+
+@Suite("A listener")
+struct ListenerTests {
+    @Test("is found where it says", arguments: ["127.0.0.1", "localhost"])
+    func address(host: String) throws {
+        let listeners = try Listener.listen(host: host, port: 0, implicitTLS: false)
+        #expect(Set(listeners.map(\.address.port)).count == 1, "one port for all addresses")
+        for listener in listeners {
+            #expect(listener.address.isLoopback)
+            let client = try MailClient(port: Int(listener.address.port), host: listener.address.host)
+            guard case .connection(let socket) = listener.accept() else {
+                Issue.record("nobody has connected")
+                return
+            }
+            #expect(PeerAddress(peerOf: socket.number).isLoopback)
+            client.close()
+        }
+    }
+
+    @Test("tells why it cannot listen")
+    func errors() throws {
+        let first = try Listener.listen(host: "127.0.0.1", port: 0, implicitTLS: false)[0]
+        #expect(throws: ListenError.address(first.address, .addressInUse)) {
+            try Listener.listen(host: "127.0.0.1", port: first.address.port, implicitTLS: false)
+        }
+        #expect(throws: ListenError.self) { try Listener.listen(host: "no such host", port: 0, implicitTLS: false) }
+        // TEST-NET-1 is nobody's.
+        #expect(throws: ListenError.self) { try Listener.listen(host: "192.0.2.1", port: 0, implicitTLS: false) }
+    }
+
+    @Test("has nobody when nobody has come")
+    func nobody() throws {
+        let listener = try Listener.listen(host: "127.0.0.1", port: 0, implicitTLS: false)[0]
+        guard case .nobody = listener.accept() else {
+            Issue.record("somebody has connected")
+            return
+        }
+    }
+}
+
+@Suite("A connection")
+struct ConnectionTests {
+    private func pair(shutdown: Int32? = nil) throws -> (Connection, peer: Int32) {
+        let (first, second) = try Descriptor.streamPair().release()
+        return (Connection(descriptor: first, shutdown: shutdown), second)
+    }
+
+    private func receive(_ connection: Connection, atMost time: Duration?) throws(ConnectionEnd) -> Int {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 16, alignment: 1)
+        defer { buffer.deallocate() }
+        return try connection.receive(into: buffer, atMost: time)
+    }
+
+    @Test("has an end")
+    func closed() throws {
+        let (connection, peer) = try pair()
+        close(peer)
+        #expect(throws: ConnectionEnd.closed) { try receive(connection, atMost: nil) }
+        #expect(throws: ConnectionEnd.closed) { try connection.send([0]) }
+    }
+
+    @Test("waits no longer than it may")
+    func timeout() throws {
+        let (connection, peer) = try pair()
+        defer { close(peer) }
+        #expect(throws: ConnectionEnd.timedOut) { try receive(connection, atMost: .milliseconds(1)) }
+        #expect(try connection.wait(atMost: .milliseconds(1)) == .timeout)
+        #expect(try connection.wait(atMost: .zero) == .timeout)
+        // Nobody reads what is sent.
+        connection.sendTimeout = .milliseconds(1)
+        #expect(throws: ConnectionEnd.timedOut) { try connection.send([UInt8](repeating: 0, count: 8 << 20)) }
+    }
+
+    @Test("tells input, another descriptor and the daemon's end apart")
+    func events() throws {
+        let stop = try Descriptor.pipe()
+        let other = try Descriptor.pipe()
+        let (connection, peer) = try pair(shutdown: stop.first.number)
+        defer { close(peer) }
+        other.second.writeByte()
+        #expect(try connection.wait(atMost: nil, alongside: other.first.number) == .other)
+        _ = write(peer, "x", 1)
+        #expect(try connection.wait(atMost: nil, alongside: other.first.number) == .input)
+        stop.second.writeByte()
+        // What has come is still read.
+        #expect(try receive(connection, atMost: nil) == 1)
+        #expect(throws: ConnectionEnd.shutdown) { try receive(connection, atMost: nil) }
+        #expect(throws: ConnectionEnd.shutdown) { try connection.wait(atMost: nil) }
+        #expect(throws: ConnectionEnd.shutdown) { try connection.pause(.seconds(3600)) }
+        // And a goodbye can be said.
+        try connection.send(Array("bye".utf8))
+        #expect(connection.received == 1)
+        #expect(connection.sent == 3)
+    }
+}
+
+@Suite("The relay")
+struct RelayTests {
+    /// A client of TLS, and the far end of the relay.
+    private func start(_ body: (MailClient, Int32) throws -> Void) async throws {
+        let certificate = try await Certificate()
+        let context = try TLSContext(certificate: certificate.certificate, key: certificate.key)
+        let listener = try Listener.listen(host: "127.0.0.1", port: 0, implicitTLS: true)[0]
+        let client = try MailClient(port: Int(listener.address.port))
+        let (near, far) = try Descriptor.streamPair().release()
+        let ended = DispatchSemaphore(value: 0)
+        Thread.detachNewThread {
+            guard case .connection(let socket) = listener.accept() else { fatalError("nobody has connected") }
+            let connection = Connection(descriptor: socket.release())
+            if (try? connection.startTLS(context, atMost: .seconds(60))) != nil {
+                Relay(client: connection, session: Descriptor(owning: near)).run()
+            }
+            ended.signal()
+        }
+        try client.startTLS()
+        try body(client, far)
+        ended.wait()
+    }
+
+    @Test("carries much, both ways, though one way is blocked meanwhile")
+    func bulk() async throws {
+        let line = String(repeating: "0123456789abcdef", count: 64)
+        let count = 4000
+        let text = Array((0..<count).map { "\($0) \(line)\n" }.joined().utf8)
+        try await start { client, far in
+            let (received, done) = (Box<[UInt8]>([]), DispatchSemaphore(value: 0))
+            Thread.detachNewThread {
+                var sent = 0
+                while sent < text.count { sent += text.withUnsafeBytes { write(far, $0.baseAddress! + sent, $0.count - sent) } }
+            }
+            Thread.detachNewThread {
+                var buffer = [UInt8](repeating: 0, count: 100_000)
+                while case let size = read(far, &buffer, buffer.count), size > 0 { received.value += buffer[..<size] }
+                done.signal()
+            }
+            // All is said before anything is heard.
+            try client.send(String(decoding: text, as: UTF8.self))
+            for number in 0..<count {
+                let heard = try client.line()
+                try #require(heard == "\(number) \(line)")
+            }
+            client.close()
+            done.wait()
+            #expect(received.value == text)
+            close(far)
+        }
+    }
+
+    @Test("brings a session's last words, and then the end")
+    func lastWords() async throws {
+        try await start { client, far in
+            _ = write(far, "* BYE\r\n", 7)
+            close(far)
+            let words = try client.rest()
+            #expect(words == ["* BYE"])
+            client.close()
+        }
+    }
+
+    @Test("tells the session that the client is gone")
+    func clientGone() async throws {
+        try await start { client, far in
+            try client.send("last words\r\n")
+            client.close()
+            var buffer = [UInt8](repeating: 0, count: 100)
+            #expect(read(far, &buffer, 100) == 12)
+            #expect(read(far, &buffer, 100) == 0)
+            close(far)
+        }
+    }
+}
