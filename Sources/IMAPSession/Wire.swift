@@ -76,17 +76,16 @@ final class Wire: ResponseSink {
     private func receive(_ rest: () -> Bool) throws(ConnectionEnd) {
         try flush()
         let deadline = ContinuousClock.now + autologout
-        var mayRest = true
+        var rests = RestSchedule()
         while true {
             let left = deadline - ContinuousClock.now
             if left <= .zero { throw .timedOut }
-            // Work that can wait should not make a client wait that is about to say more.
-            switch try connection.wait(atMost: mayRest ? min(left, .seconds(1)) : left) {
+            switch try connection.wait(atMost: rests.wait(atMost: left)) {
             case .input:
                 return try reader.fill(atMost: Self.large) { (buffer) throws(ConnectionEnd) in
                     try connection.receive(into: buffer, atMost: autologout)
                 }
-            case .other, .timeout: mayRest = rest()
+            case .other, .timeout: rests.run(rest)
             }
         }
     }
@@ -104,5 +103,26 @@ final class Wire: ResponseSink {
             guard try reader.takeMessageBytes(body) == 0 else { continue }
             do { try receive { false } } catch { throw .connection(error) }
         }
+    }
+}
+
+/// When work that can wait is done: after a moment of silence, so that no client waits for it that is about to say more,
+/// and then until there is no more of it.
+struct RestSchedule {
+    private enum State { case due, underWay, done }
+    private var state = State.due
+
+    /// How long to wait for something else to happen.
+    func wait(atMost time: Duration) -> Duration {
+        switch state {
+        case .due: min(time, .seconds(1))
+        case .underWay: .zero
+        case .done: time
+        }
+    }
+
+    /// To be called when nothing else has happened. `work` returns whether there is more of it.
+    mutating func run(_ work: () -> Bool) {
+        if state != .done { state = work() ? .underWay : .done }
     }
 }

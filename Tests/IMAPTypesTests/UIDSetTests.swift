@@ -10,7 +10,7 @@ import Testing
         var model = Set<UInt32>()
         for _ in 0..<60 {
             let low = UInt32.random(in: 1...120, using: &random)
-            switch Int.random(in: 0..<4, using: &random) {
+            switch Int.random(in: 0..<6, using: &random) {
             case 0:
                 set.insert(UID(low)!)
                 model.insert(low)
@@ -22,6 +22,14 @@ import Testing
                 let others = (0..<8).map { _ in UInt32.random(in: 1...130, using: &random) }
                 set.formUnion(UIDSet(others.map { UID($0)! }))
                 model.formUnion(others)
+            case 3:
+                let others = (0..<20).map { _ in UInt32.random(in: 1...130, using: &random) }
+                set.subtract(UIDSet(others.map { UID($0)! }))
+                model.subtract(others)
+            case 4 where set.count > 40:
+                let others = (0..<100).map { _ in UInt32.random(in: 1...130, using: &random) }
+                set.formIntersection(UIDSet(others.map { UID($0)! }))
+                model.formIntersection(others)
             default:
                 #expect(set.contains(UID(low)!) == model.contains(low))
             }
@@ -45,6 +53,16 @@ import Testing
         set.formUnion(UIDSet(UID.first...UID.last))
         #expect(set.ranges == [1...UInt32.max])
         #expect(set.count == Int(UInt32.max))
+    }
+
+    @Test func whatIsTakenAwayMayReachBothEnds() {
+        var set = UIDSet(UID.first...UID.last)
+        set.subtract(UIDSet([.first, .last, UID(7)!]))
+        #expect(set.ranges == [2...6, 8...UInt32.max - 1])
+        set.formIntersection(UIDSet(UID(6)!...UID.last))
+        #expect(set.ranges == [6...6, 8...UInt32.max - 1])
+        set.subtract(UIDSet(UID.first...UID.last))
+        #expect(set.isEmpty)
     }
 
     @Test func unionWithNothingChangesNothing() {

@@ -28,10 +28,18 @@ extension Selected {
         var failure: CommandFailure?
         // \Seen is set shortly before a message is sent: a client that goes away has not "seen" all that it asked for.
         var newlySeen = UIDSet()
-        for (position, index) in selection.enumerated() {
+        var ahead = selection.makeIterator()
+        var marked = 0
+        for index in selection {
             let uid = view.uid(at: index)
-            if setsSeen, position % Self.seenAtOnce == 0 {
-                newlySeen = try setSeen(selection.lazy.dropFirst(position).prefix(Self.seenAtOnce).map { view.uid(at: $0) })
+            if setsSeen {
+                if marked == 0 {
+                    var batch: [UID] = []
+                    while batch.count < Self.seenAtOnce, let next = ahead.next() { batch.append(view.uid(at: next)) }
+                    newlySeen = try setSeen(batch)
+                    marked = batch.count
+                }
+                marked -= 1
             }
             if let since = command.changedSince {
                 guard let metadata = mailbox.metadata(uid), metadata.modSequence > since else { continue }
@@ -56,7 +64,7 @@ extension Selected {
     private static let seenAtOnce = 32
 
     /// Returns those that were not \Seen.
-    private func setSeen(_ uids: some Sequence<UID>) throws(CommandFailure) -> UIDSet {
+    private func setSeen(_ uids: [UID]) throws(CommandFailure) -> UIDSet {
         let unseen = uids.filter { uid in mailbox.metadata(uid).map { !$0.flags.contains(.seen) && !$0.isExpunged } ?? false }
         guard !unseen.isEmpty else { return UIDSet() }
         return UIDSet(try storing { () throws(StoreError) in

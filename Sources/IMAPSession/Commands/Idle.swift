@@ -12,20 +12,19 @@ extension Authenticated {
     func idle(alongside descriptor: Int32?, tell: () throws(CommandFailure) -> Void) throws(CommandFailure) -> Completion {
         wire.out.continuation("Waiting for DONE")
         var nextNotice = ContinuousClock.now + settings.idleNotice
-        // Work that can wait begins when nothing has happened for a while.
-        var mayTidy = true
+        var rests = RestSchedule()
         try tell()
         while true {
             let left = nextNotice - ContinuousClock.now
-            switch try wait(atMost: mayTidy ? min(left, .seconds(1)) : left, alongside: descriptor) {
+            switch try wait(atMost: rests.wait(atMost: left), alongside: descriptor) {
             case .input:
                 guard try isDone() else { throw .notDone }
                 return .ok("IDLE completed")
             case .other:
                 try tell()
-                mayTidy = true
+                rests = RestSchedule()
             case .timeout:
-                if mayTidy { mayTidy = tidy() }
+                rests.run(tidy)
                 if ContinuousClock.now >= nextNotice {
                     wire.out.untagged(.ok, nil, "Still here")
                     nextNotice = ContinuousClock.now + settings.idleNotice
