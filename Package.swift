@@ -36,7 +36,7 @@ let package = Package(
         .target(name: "SystemAuthentication", dependencies: ["Authentication", "CPAM"]),
 
         // The states of RFC 9051 §3.
-        .target(name: "Gate", dependencies: ["IMAPGrammar", "Transport", "Authentication", .product(name: "Logging", package: "swift-log")]),
+        .target(name: "Gate", dependencies: ["IMAPGrammar", "Transport", "Authentication"]),
         .target(name: "IMAPSession", dependencies: ["IMAPGrammar", "MailMessage", "MailStore", "Transport", .product(name: "Logging", package: "swift-log")]),
 
         // Processes.

@@ -23,8 +23,6 @@ public final class Gate {
         case .always: true
         }
         deadline = Deadline(after: rules.timeLimit)
-        // Somebody who is not in yet is not waited for.
-        connection.sendTimeout = .seconds(30)
     }
 
     /// What may come next.
@@ -35,6 +33,10 @@ public final class Gate {
 
     /// Talks with the client until it is in, or it is over and the client has been told.
     public func run() -> GateEnd {
+        // Somebody who is not in yet is not waited for.
+        let patience = connection.sendTimeout
+        connection.sendTimeout = .seconds(30)
+        defer { connection.sendTimeout = patience }
         do throws(ConnectionEnd) {
             if rules.usesImplicitTLS { try beginTLS() }
             out.untagged(.ok, .capability(capabilities), "imapd ready")

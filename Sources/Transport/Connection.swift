@@ -68,8 +68,14 @@ public final class Connection {
     /// Waits until the client has sent something (or closed), `other` becomes readable, or the time is over.
     /// `nil` waits for ever.
     public func wait(atMost time: Duration?, alongside other: Int32? = nil) throws(ConnectionEnd) -> Event {
-        if holdsInput { return .input }
-        return try wait(for: Int16(POLLIN), until: Deadline(after: time), alongside: other)
+        let deadline = Deadline(after: time)
+        while true {
+            // With TLS, what has come may be less than a record, or none of the client's bytes: then it is nothing yet.
+            var events = Int16(POLLIN)
+            if case .blocked(let before)? = tls?.peek() { events = before } else if tls != nil { return .input }
+            let event = try wait(for: events, until: deadline, alongside: other)
+            guard event == .input, tls != nil else { return event }
+        }
     }
 
     /// Waits for bytes; 1 or more have been put into `buffer` when this returns.

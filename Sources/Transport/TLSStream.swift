@@ -55,6 +55,17 @@ final class TLSStream {
         return failure(count)
     }
 
+    /// Whether there is something to receive, or the end; `blocked` if not yet.
+    func peek() -> Connection.Attempt {
+        if SSL_pending(ssl) > 0 { return .moved(1) }
+        var byte: UInt8 = 0
+        ERR_clear_error()
+        let count = SSL_peek(ssl, &byte, 1)
+        if count <= 0 { return failure(count) }
+        holdsInput = true
+        return .moved(1)
+    }
+
     /// Sends up to one record, 16 KiB.
     func send(_ bytes: UnsafeRawBufferPointer) -> Connection.Attempt {
         if bytes.isEmpty { return .moved(0) }

@@ -13,6 +13,8 @@ final class GateHarness: @unchecked Sendable {
     private let ended = DispatchSemaphore(value: 0)
     // Written by the gate's thread before `ended` is signalled, read after.
     private var gateEnd: GateEnd?
+    /// How long the connection's next owner waits for its client to read.
+    private(set) var patience: Duration?
 
     /// - Parameters:
     ///   - answers: of the monitor, one for each attempt.
@@ -26,6 +28,7 @@ final class GateHarness: @unchecked Sendable {
             guard case .connection(let socket) = listener.accept() else { fatalError("nobody has connected") }
             let connection = Connection(descriptor: socket.release(), shutdown: shutdown)
             gateEnd = Gate(connection: connection, rules: rules, monitor: monitor).run()
+            patience = connection.sendTimeout
             connection.finish()
             ended.signal()
         }

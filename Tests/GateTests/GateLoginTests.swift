@@ -34,6 +34,7 @@ struct GateLoginTests {
         let gate = try GateHarness(answers: Self.accepted)
         _ = try gate.say("a LOGIN ann secret\r\nb SELECT INBOX\r\nc FETCH 1")
         #expect(gate.end().end == .loggedIn(readAhead: Array("b SELECT INBOX\r\nc FETCH 1".utf8)))
+        #expect(gate.patience == .seconds(300), "the gate's own impatience ends with it")
     }
 
     @Test("is refused for what the mechanism does not allow, and asks nobody", arguments: [

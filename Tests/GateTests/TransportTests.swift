@@ -1,3 +1,4 @@
+import COpenSSL
 import Foundation
 import Glibc
 import TestSupport
@@ -101,6 +102,63 @@ struct ConnectionTests {
         try connection.send(Array("bye".utf8))
         #expect(connection.received == 1)
         #expect(connection.sent == 3)
+    }
+}
+
+@Suite("A connection with TLS")
+struct TLSConnectionTests {
+    @Test("takes half a record for nothing yet")
+    func partialRecord() async throws {
+        let certificate = try await Certificate()
+        let context = try TLSContext(certificate: certificate.certificate, key: certificate.key)
+        let (server, client) = try Descriptor.streamPair().release()
+        let other = try Descriptor.pipe()
+        let connection = Connection(descriptor: server)
+        defer { close(client) }
+
+        let shaken = DispatchSemaphore(value: 0)
+        let waiting = Box(connection)
+        Thread.detachNewThread {
+            try? waiting.value.startTLS(context, atMost: .seconds(60))
+            shaken.signal()
+        }
+        let clientContext = SSL_CTX_new(TLS_client_method())
+        let ssl = try #require(SSL_new(clientContext))
+        defer {
+            SSL_free(ssl)
+            SSL_CTX_free(clientContext)
+        }
+        SSL_set_fd(ssl, client)
+        #expect(SSL_connect(ssl) == 1)
+        shaken.wait()
+        #expect(try connection.wait(atMost: .zero) == .timeout, "the client's Finished is nothing that it says")
+
+        // From here on the test carries what the client says.
+        let memory = BIO_new(BIO_s_mem())
+        SSL_set0_wbio(ssl, memory)
+        #expect(SSL_write(ssl, "ab", 2) == 2)
+        var record = [UInt8](repeating: 0, count: 1000)
+        let count = Int(BIO_read(memory, &record, 1000))
+        #expect(write(client, record, count / 2) == count / 2)
+        #expect(try connection.wait(atMost: .milliseconds(1)) == .timeout)
+        other.second.writeByte()
+        #expect(try connection.wait(atMost: nil, alongside: other.first.number) == .other)
+        #expect(record.withUnsafeBytes { write(client, $0.baseAddress! + count / 2, count - count / 2) } == count - count / 2)
+        #expect(try connection.wait(atMost: nil, alongside: other.first.number) == .input)
+
+        var byte: UInt8 = 0
+        for expected in "ab".utf8 {
+            #expect(try connection.wait(atMost: nil) == .input)
+            let received = try withUnsafeMutableBytes(of: &byte) { try connection.receive(into: $0, atMost: nil) }
+            #expect(received == 1)
+            #expect(byte == expected)
+        }
+        #expect(try connection.wait(atMost: .zero) == .timeout)
+        shutdown(client, Int32(SHUT_WR))
+        #expect(try connection.wait(atMost: nil) == .input, "the end")
+        #expect(throws: ConnectionEnd.closed) {
+            try withUnsafeMutableBytes(of: &byte) { try connection.receive(into: $0, atMost: nil) }
+        }
     }
 }
 
