@@ -18,9 +18,6 @@ extension UInt8 {
     /// tag             = 1*<any ASTRING-CHAR except "+">
     @inlinable public var isTagCharacter: Bool { isAStringCharacter && self != UInt8(ascii: "+") }
 
-    /// TEXT-CHAR       = <any CHAR except CR and LF>; CHAR has no NUL.
-    @inlinable public var isTextCharacter: Bool { self != 0 && self < 0x80 && self != 0x0D && self != 0x0A }
-
     /// list-char       = ATOM-CHAR / list-wildcards / resp-specials
     @inlinable public var isListCharacter: Bool {
         isAStringCharacter || self == UInt8(ascii: "%") || self == UInt8(ascii: "*")

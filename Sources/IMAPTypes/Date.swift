@@ -16,8 +16,6 @@ public struct CalendarDay: Hashable, Comparable, Sendable {
     /// Days since 1970-01-01; within some 10^16 of it, as every day that a date or a second can name is.
     public var daysSinceEpoch: Int64
 
-    public init(daysSinceEpoch: Int64) { self.daysSinceEpoch = daysSinceEpoch }
-
     /// The day that `seconds` since the epoch fall on, in UTC.
     public init(ofSecond seconds: Int64) {
         daysSinceEpoch = seconds / 86_400 - (seconds % 86_400 < 0 ? 1 : 0)

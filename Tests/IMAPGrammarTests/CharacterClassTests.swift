@@ -26,13 +26,6 @@ import Testing
         }
     }
 
-    @Test func textIsAnyCharacterButLineEnds() {
-        for byte in UInt8.min...UInt8.max {
-            let isText = (1...127).contains(byte) && byte != 10 && byte != 13
-            #expect(byte.isTextCharacter == isText, "byte \(byte)")
-        }
-    }
-
     @Test func upperCaseIsOfLettersOnly() {
         for byte in UInt8.min...UInt8.max {
             let character = Character(Unicode.Scalar(byte))

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct CommandReaderTests {
     /// Small enough to reach in a test.
-    static let small = CommandReader.Limits(line: 40, literal: 10, literals: 2, total: 60, streamsAppend: true, wipes: true)
+    static let small = CommandReader.Limits(line: 40, literal: 10, literals: 2, total: 50, streamsAppend: true, wipes: true)
 
     @Test("finds commands and literals", arguments: [
         ("a NOOP\r\nb NOOP\r\n", [Heard.command("a NOOP"), .command("b NOOP")]),
@@ -44,6 +44,10 @@ import Testing
         ("a APPEND x {1+}\r\na \"x\" {1+}\r\nb\r\nc NOOP\r\n",
          [.append("a x 1+", message: "a"), .rejected("a DIGIT at 2"), .command("c NOOP")]),
         ("a APPEND x\r\n", [.command("a APPEND x")]),
+        ("a APPEND x UTF8 {1+}\r\na\r\nc NOOP\r\n", [.rejected("a literal at 11"), .command("c NOOP")]),
+        ("a APPEND x UTF8 (~{1+}\r\na\r\nc NOOP\r\n",
+         [.append("a x ~1+ utf8", message: "a"), .rejected("a ) at 0"), .command("c NOOP")]),
+        ("a APPEND ~{1+}\r\nx {1+}\r\na\r\nc NOOP\r\n", [.rejected("a SP at 10"), .command("c NOOP")]),
     ])
     func streamsAppend(text: String, heard: [Heard]) {
         #expect(hear(text) == heard)
@@ -58,6 +62,22 @@ import Testing
         #expect(hear(text, accepting: false) == heard)
     }
 
+    @Test("says how to answer", arguments: [
+        (String(repeating: "x", count: 50) + "\r\n", "* BAD Command line too long\r\n"),
+        ("a LOGIN {11}\r\n", "a BAD [TOOBIG] Literal too big\r\n"),
+        ("a {1+}\r\nx {1+}\r\nx {1+}\r\n", "a NO [LIMIT] Too many literals in one command\r\n"),
+        ("a 01234567890123456789012 {9+}\r\n123456789 {9+}\r\n", "a NO [LIMIT] Command too big\r\n"),
+        ("a APPEND x y {1}\r\n", "a BAD Expected literal at byte 11\r\n"),
+    ])
+    func answers(text: String, answer: String) {
+        var reader = CommandReader(Self.small, readAhead: Array(text.utf8))
+        guard case .rejected(let rejection) = reader.next() else {
+            Issue.record("not rejected")
+            return
+        }
+        #expect(written { $0.answer(rejection.tag, rejection.condition, rejection.code, rejection.text) } == answer)
+    }
+
     @Test("keeps to its limits", arguments: [
         (String(repeating: "a", count: 50) + "\r\nb NOOP\r\n", [Heard.rejected("* line too long"), .command("b NOOP")]),
         ("tag " + String(repeating: "a", count: 500) + "\r\nb NOOP\r\n", [.rejected("tag line too long"), .command("b NOOP")]),
@@ -70,6 +90,12 @@ import Testing
         ("a b {1+}\r\nx {1+}\r\nx {1+}\r\nx\r\nc NOOP\r\n", [.rejected("a too many literals"), .command("c NOOP")]),
         ("a b {9+}\r\n123456789 {8+}\r\n12345678" + String(repeating: "x", count: 40) + "\r\nc NOOP\r\n",
          [.rejected("a line too long"), .command("c NOOP")]),
+        ("a {9+}\r\n123456789 {9+}\r\n123456789\r\nc NOOP\r\n",
+         [.command("a {9+}\r\n123456789 {9+}\r\n123456789"), .command("c NOOP")]),
+        ("a b0123456789012345678901 {9+}\r\n123456789 {9+}\r\n123456789\r\nc NOOP\r\n",
+         [.rejected("a too big"), .command("c NOOP")]),
+        ("a APPEND x {3}\r\nabc " + String(repeating: "x", count: 40) + "\r\nb NOOP\r\n",
+         [.append("a x 3", message: "abc"), .rejected("a line too long"), .command("b NOOP")]),
         ("a b {18446744073709551616}\r\nc NOOP\r\n", [.rejected("a literal \(UInt64.max)"), .command("c NOOP")]),
         ("a b {18446744073709551616+}\r\nc NOOP\r\n", [.rejected("a literal \(UInt64.max)")]),
     ])

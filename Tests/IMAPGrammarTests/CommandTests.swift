@@ -72,6 +72,18 @@ private func box(_ name: String) -> MailboxName { MailboxName(name)! }
         }
     }
 
+    @Test func listsAreLimited() {
+        func many(_ item: String, _ count: Int) -> String { Array(repeating: item, count: count).joined(separator: " ") }
+        #expect((try? parse("a ENABLE " + many("x", Parser.Limit.options))) != nil)
+        #expect((try? parse("a ENABLE " + many("x", Parser.Limit.options + 1))) == nil)
+        #expect((try? parse("a STORE 1 FLAGS " + many("x", Parser.Limit.flags))) != nil)
+        #expect((try? parse("a STORE 1 FLAGS " + many("x", Parser.Limit.flags + 1))) == nil)
+        #expect((try? parse("a LIST \"\" (" + many("x", Parser.Limit.patterns) + ")")) != nil)
+        #expect((try? parse("a LIST \"\" (" + many("x", Parser.Limit.patterns + 1) + ")")) == nil)
+        #expect((try? parse("a STATUS x (" + many("SIZE", Parser.Limit.options + 1) + ")")) == nil)
+        #expect((try? parse("a SORT (" + many("DATE", Parser.Limit.sortKeys + 1) + ") UTF-8 ALL")) == nil)
+    }
+
     @Test func tellsUnknownCommandsFromBadArguments() {
         #expect(throws: CommandError.self) { try Parser.command(Array("a FOO".utf8), mode: []) }
         do { _ = try Parser.command(Array("a FOO x".utf8), mode: []) } catch {

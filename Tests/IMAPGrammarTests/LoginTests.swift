@@ -63,6 +63,7 @@ private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
             Issue.record("read")
         } catch .needsLogin(let tag) {
             #expect(tag.bytes.latin1 == "a")
+            #expect(CommandError.needsLogin(tag).text == "Log in first")
         } catch {
             Issue.record("\(error)")
         }

@@ -161,6 +161,27 @@ import Testing
         }
     }
 
+    /// The store may fail at the very end of a message.
+    @Test func aCommandCanBeRefusedAfterItsMessage() {
+        var reader = reader("a APPEND x {2}\r\nab {3+}\r\nabc {5}\r\nb NOOP\r\n")
+        guard case .append = reader.next() else {
+            Issue.record("no message")
+            return
+        }
+        reader.accept()
+        var message: [UInt8] = []
+        reader.takeMessageBytes { message += $0 }
+        #expect(message == Array("ab".utf8))
+        let more = reader.takeMessageBytes { message += $0 }
+        #expect(more == 0)
+        reader.refuse()
+        guard case .command(let command) = reader.next() else {
+            Issue.record("no command")
+            return
+        }
+        #expect(command == Array("b NOOP".utf8))
+    }
+
     /// A message much larger than any buffer passes, and the buffer stays small.
     @Test func aLargeMessageIsNotKept() {
         var reader = reader("a APPEND x {100000000}\r\n")

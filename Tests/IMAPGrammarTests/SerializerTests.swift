@@ -103,12 +103,12 @@ private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
         #expect(written { $0.tagged(tag, .ok, "Done") } == "a1 OK Done\r\n")
         #expect(written { $0.tagged(tag, .no, .nonexistent, "No such mailbox") } == "a1 NO [NONEXISTENT] No such mailbox\r\n")
         #expect(written { $0.tagged(tag, .bad, "No") } == "a1 BAD No\r\n")
+        #expect(written { $0.untagged(.bad, "x") } == "* BAD x\r\n")
         #expect(written { $0.untagged(.ok, .readOnly, "x") } == "* OK [READ-ONLY] x\r\n")
         #expect(written { $0.answer(nil, .bad, "x") } == "* BAD x\r\n")
         #expect(written { $0.answer(tag, .bad, "x") } == "a1 BAD x\r\n")
         #expect(written { $0.bye("Bye") } == "* BYE Bye\r\n")
         #expect(written { $0.bye(.unavailable, "Bye") } == "* BYE [UNAVAILABLE] Bye\r\n")
-        #expect(written { $0.preauth(nil, "Hello") } == "* PREAUTH Hello\r\n")
         #expect(written { $0.continuation("Go on") } == "+ Go on\r\n")
         #expect(written { $0.continuation(base64: []) } == "+ \r\n")
         #expect(written { $0.continuation(base64: bytes("AGE=")) } == "+ AGE=\r\n")
@@ -289,6 +289,10 @@ private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
     @Test func namespace() {
         #expect(written { $0.namespace(personal: [Serializer.Namespace(prefix: "", separator: "/")]) }
             == "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n")
+        #expect(written {
+            $0.mode = .imap4rev2
+            $0.namespace(personal: [Serializer.Namespace(prefix: "é/", separator: "/")])
+        } == bytes("* NAMESPACE ((\"é/\" \"/\")) NIL NIL\r\n").latin1)
         #expect(written {
             $0.namespace(personal: [], otherUsers: [Serializer.Namespace(prefix: "~", separator: "/")],
                          shared: [Serializer.Namespace(prefix: "é.", separator: "."),

@@ -56,6 +56,13 @@ import Testing
         #expect(UID(.max) == .last)
     }
 
+    @Test func numbersCompare() {
+        #expect(UID(1)! < UID(2)!)
+        #expect(SequenceNumber(1)! < SequenceNumber(2)!)
+        #expect(UIDValidity(1)! < UIDValidity(2)!)
+        #expect(ModSequence(1)! < ModSequence(2)!)
+    }
+
     @Test func modSequencesHave63Bits() {
         #expect(ModSequence(0) == .zero)
         #expect(ModSequence(UInt64(Int64.max))?.rawValue == UInt64(Int64.max))

@@ -67,7 +67,6 @@ extension Parser {
         }
         let inUTF8 = accept("UTF8 (")
         let literal = try messageLiteral()
-        guard at == bytes.count else { throw failure("the message") }
         return AppendHeader(tag: tag, mailbox: mailbox, flags: flags, date: date, literal: literal, inUTF8: inUTF8)
     }
 

@@ -46,11 +46,7 @@ extension Parser {
     ///
     /// Zero is taken everywhere: iOS sends CHANGEDSINCE 0.
     mutating func modSequenceValzer() throws(SyntaxError) -> ModSequence {
-        let start = at
-        guard let value = ModSequence(try number64()) else {
-            at = start
-            throw failure("mod-sequence-value")
-        }
+        guard let value = ModSequence(try number64()) else { throw failure("mod-sequence-value") }
         return value
     }
 }

@@ -42,8 +42,8 @@ extension Serializer {
 
     /// An atom of our own making, such as a capability.
     mutating func atom(_ value: String) {
-        precondition(!value.isEmpty && value.utf8.allSatisfy(\.isAtomCharacter), "not an atom")
-        bytes.append(contentsOf: value.utf8)
+        guard let value = Atom(value) else { preconditionFailure("not an atom") }
+        atom(value)
     }
 
     /// Longest string that is quoted: beyond, a literal is easier on clients that read by lines.
@@ -111,10 +111,6 @@ extension Serializer {
 
     /// nstring         = string / nil
     public mutating func nstring(_ value: [UInt8]?) {
-        if let value { string(value) } else { write("NIL") }
-    }
-
-    public mutating func nstring(_ value: UnsafeRawBufferPointer?) {
         if let value { string(value) } else { write("NIL") }
     }
 

@@ -41,12 +41,6 @@ extension Serializer {
 
     public mutating func bye(_ text: RespText) { bye(nil, text) }
 
-    /// resp-cond-auth  = ("OK" / "PREAUTH") SP resp-text
-    public mutating func preauth(_ code: ResponseCode?, _ text: RespText) {
-        write("* PREAUTH ")
-        respText(code, text)
-    }
-
     /// continue-req    = "+" SP (resp-text / base64) CRLF
     public mutating func continuation(_ text: RespText) {
         write("+ ")

@@ -26,7 +26,7 @@ public struct Serializer: Sendable {
 
     private static let largestIdleBuffer = 262_144
 
-    public mutating func reserve(_ count: Int) {
+    mutating func reserve(_ count: Int) {
         if bytes.capacity - bytes.count < count { bytes.reserveCapacity(max(2 * bytes.capacity, bytes.count + count)) }
     }
 
