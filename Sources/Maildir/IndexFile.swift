@@ -9,6 +9,8 @@ import MailStore
 /// own, page by page, and all others go on sharing theirs.
 final class IndexFile {
     static let name = Array("imapd.index".utf8)
+    /// The index before this one, for repairs.
+    static let oldName = Array("imapd.index.old".utf8)
 
     let header: IndexHeader
     /// Messages in the file.
@@ -30,8 +32,8 @@ final class IndexFile {
     private let nameOffsets: UnsafeMutablePointer<UInt32>
 
     /// `nil` if there is no such file or it is damaged. A file that only cannot be read now is not taken for damaged.
-    init?(in directory: Handle) throws(StoreError) {
-        guard let file = directory.open(Self.name, O_RDONLY | O_NOFOLLOW) else {
+    init?(in directory: Handle, name: [UInt8] = name) throws(StoreError) {
+        guard let file = directory.open(name, O_RDONLY | O_NOFOLLOW) else {
             if errno == ENOENT { return nil }
             throw failure("opening imapd.index")
         }

@@ -9,17 +9,20 @@ import SystemPackage
 /// Writers hold the mailbox's lock. Readers do not: they read on from where they were, and take what verifies.
 struct LogFile {
     static let name = Array("imapd.log".utf8)
+    /// The log before this one, for repairs.
+    static let oldName = Array("imapd.log.old".utf8)
 
     let file: Handle
     let header: LogHeader
+    private let inode: (dev_t, ino_t)
     /// Up to here it was read and applied.
     var position: Int
     /// The checksum of the transaction before `position`, or of the header.
     var chain: UInt32
 
     /// `nil` if there is no such file or its header is damaged. A file that only cannot be read now is not taken for damaged.
-    init?(in directory: Handle) throws(StoreError) {
-        guard let file = directory.open(Self.name, O_RDWR | O_NOFOLLOW) else {
+    init?(in directory: Handle, name: [UInt8] = name) throws(StoreError) {
+        guard let file = directory.open(name, O_RDWR | O_NOFOLLOW) else {
             if errno == ENOENT { return nil }
             throw failure("opening imapd.log")
         }
@@ -28,6 +31,7 @@ struct LogFile {
               let header = bytes.withUnsafeBytes({ LogHeader(from: $0) }) else { return nil }
         self.file = file
         self.header = header
+        inode = (status.st_dev, status.st_ino)
         position = LogHeader.byteCount
         chain = bytes.withUnsafeBytes { crc32c($0) }
     }
@@ -52,6 +56,12 @@ struct LogFile {
         let crc = crc32c(UnsafeRawBufferPointer(rebasing: bytes[(offset + 12)..<body.upperBound]))
         guard crc == number(2) else { return nil }
         return (body, number(3), crc)
+    }
+
+    /// Its size if it still is the mailbox's log; `nil` if that was replaced or removed.
+    func size(in directory: Handle) -> Int? {
+        guard let status = directory.status(Self.name), status.st_ino == inode.1, status.st_dev == inode.0 else { return nil }
+        return Int(status.st_size)
     }
 
     /// What follows `position` and verifies. `isWhole` tells whether that is everything that the file holds.

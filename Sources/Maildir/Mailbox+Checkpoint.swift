@@ -36,13 +36,24 @@ extension Mailbox {
                                 uidValidity: old.uidValidity, mailboxID: old.mailboxID, summary: state.summary, count: 0,
                                 forgottenExpunges: table.expunged.forgotten)
         let indexBytes = bytes(&index, table, state.keywords)
+        if isLogged { keepOld(directory) }
         // The index first: alone it is complete, a log without its index is not.
         try directory.root.replaceFile(IndexFile.name, with: indexBytes)
         try directory.root.replaceFile(LogFile.name, with: logBytes)
         guard let log = try LogFile(in: directory.root), log.header.generation == header.generation else {
             throw failure("reopening imapd.log of", directory.folder.directory)
         }
+        if !isLogged { keepOld(directory) }
         state.log = log
+    }
+
+    /// Keeps index and log under another name: the last generation together with its log says all that the new index does. Where
+    /// the new index holds what no log has, it is a second name for the new one.
+    private static func keepOld(_ directory: MailboxDirectory) {
+        for (name, oldName) in [(IndexFile.name, IndexFile.oldName), (LogFile.name, LogFile.oldName)] {
+            _ = directory.root.unlink(oldName)
+            _ = directory.root.link(name, to: directory.root, oldName)
+        }
     }
 
     /// The file: header, then the sections, each at a multiple of 8.

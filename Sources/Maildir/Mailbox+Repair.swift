@@ -28,8 +28,20 @@ extension Mailbox {
         }
 
         var salvage = Salvage()
-        if let index, index.header.uidValidity == uidValidity { salvage.take(index) }
-        if let log, log.header.uidValidity == uidValidity, log.header.generation >= index?.header.generation ?? 0 { salvage.take(log) }
+        if let index, index.header.uidValidity == uidValidity {
+            salvage.take(index)
+            if let log, log.header.uidValidity == uidValidity, log.header.generation >= index.header.generation { salvage.take(log) }
+        } else {
+            // Oldest first: what comes later has the last word.
+            var generation: UInt64 = 0
+            if let old = try IndexFile(in: directory.root, name: IndexFile.oldName), old.header.uidValidity == uidValidity {
+                salvage.take(old)
+                generation = old.header.generation
+            }
+            for log in [try LogFile(in: directory.root, name: LogFile.oldName), log] {
+                if let log, log.header.uidValidity == uidValidity, log.header.generation >= generation { salvage.take(log) }
+            }
+        }
         let newest = max(log?.header.generation ?? 0, index?.header.generation ?? 0)
         var isComplete = isFirst
         if let mark, mark.uidValidity == uidValidity {

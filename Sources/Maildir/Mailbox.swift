@@ -92,8 +92,11 @@ final class Mailbox {
 
     /// Takes in what others have written since. Without the lock it leaves a tail that does not verify for the next time.
     func catchUp(isLocked: Bool) throws(StoreError) {
-        guard let status = state.log.file.status() else { throw failure("reading imapd.log of", directory.folder.directory) }
-        let size = Int(status.st_size)
+        let current = state.log.size(in: directory.root)
+        // A log that was replaced has an end, which comes first.
+        guard let size = current ?? state.log.file.status().map({ Int($0.st_size) }) else {
+            throw failure("reading imapd.log of", directory.folder.directory)
+        }
         if size > state.log.position {
             guard let (transactions, isWhole) = state.log.readOn(size: size) else {
                 throw failure("reading imapd.log of", directory.folder.directory)
@@ -110,7 +113,7 @@ final class Mailbox {
         } else if size < state.log.position {
             return isLocked ? try reload() : try locked {}
         }
-        if status.st_nlink == 0 { try followLog(isLocked: isLocked) }
+        if current == nil { try followLog(isLocked: isLocked) }
     }
 
     /// The log was replaced. If the new one goes on where the old one ended, we go on too.

@@ -1,0 +1,274 @@
+import Foundation
+import IMAPTypes
+@testable import Maildir
+import MailStore
+import Testing
+
+/// What is left when files are cut, flipped, deleted or replaced by old ones.
+@Suite struct DamageTests {
+    /// A Maildir with some history, and what a session knows of it.
+    struct Scene {
+        let account: MaildirAccount
+        var texts: [UID: String] = [:]
+        var flags: [UID: SystemFlags] = [:]
+        var uidNext: UInt32 = 1
+        var uidValidity: UIDValidity
+        /// Every UID that was ever given, and to which message.
+        var given: [UID: String] = [:]
+
+        /// `checkpointed`: whether the first half is in the index, the rest in the log.
+        init(checkpointed: Bool = true) throws {
+            account = try MaildirAccount()
+            let store = try account.openMaildir()
+            for index in 1...6 { try store.append("message \(index)\r\n", to: .inbox, index % 2 == 0 ? .seen : []) }
+            let a = try store.open(.inbox, readOnly: false) as! OpenMaildir
+            for uid in a.uids { given[uid] = try a.text(uid) }
+            _ = try a.claimRecent()
+            try a.add(.flagged, to: [2, 3])
+            _ = try a.store([1], FlagChange(.add, FlagSet(keywords: [Keyword("k")!])), unchangedSince: nil)
+            if checkpointed { try a.mailbox.locked { () throws(StoreError) in try a.mailbox.checkpoint() } }
+            _ = try a.expunge([5])
+            try account.deliver("9.x", "message 7\n")
+            _ = try a.refresh()
+            given[7] = try a.text(7)
+            try a.add(.answered, to: [4])
+            while try store.tidy() {}
+            try a.add(.deleted, to: [6])
+            let message = try store.append("message 8\r\n")
+            given[message] = "message 8\r\n"
+            _ = try a.refresh()
+            a.forget([5])
+            for uid in a.uids {
+                texts[uid] = try a.text(uid)
+                flags[uid] = a.flags(uid)
+            }
+            uidNext = a.uidNext
+            uidValidity = a.uidValidity
+        }
+
+        /// Opens the mailbox and looks whether everything is there. Returns it.
+        @discardableResult
+        func check(sameUIDs: Bool, sameFlags: Bool = false, _ what: String) throws -> any OpenMailbox {
+            let store = try account.openStore()
+            let a = try store.open(.inbox, readOnly: false)
+            _ = try a.refresh()
+            #expect(try a.uids.map { try a.text($0) }.sorted() == texts.values.sorted(), "\(what)")
+            #expect(a.uidValidity == uidValidity, "\(what)")
+            for uid in a.uids {
+                let text = try a.text(uid)
+                if let known = given[uid] { #expect(text == known, "\(what): UID \(uid.rawValue) was given again") }
+                if sameUIDs { #expect(texts[uid] == text, "\(what)") }
+                if sameFlags { #expect(a.flags(uid) == flags[uid], "\(what)") }
+            }
+            if sameUIDs { #expect(a.uidNext >= uidNext, "\(what)") }
+            // It serves.
+            let uid = try store.append("after\r\n")
+            #expect(given[uid] == nil, "\(what): UID \(uid.rawValue) was given again")
+            _ = try a.refresh()
+            #expect(a.uids.last == uid, "\(what)")
+            try a.add(.draft, to: [uid])
+            #expect(try a.expunge([uid]) == [uid])
+            while try store.tidy() {}
+            let again = try account.openStore().open(.inbox, readOnly: true)
+            #expect(try again.uids.map { try again.text($0) }.sorted() == texts.values.sorted(), "\(what)")
+            return a
+        }
+
+        func url(_ name: String) -> URL { account.folder().appendingPathComponent(name) }
+
+        /// A copy of the Maildir, hard links and all times as they are.
+        func copy() throws -> Scene {
+            var other = self
+            other = Scene(copying: self)
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: "/bin/cp")
+            process.arguments = ["-a", account.path, other.account.path]
+            try process.run()
+            process.waitUntilExit()
+            return other
+        }
+
+        private init(copying scene: Scene) {
+            account = try! MaildirAccount()
+            texts = scene.texts
+            flags = scene.flags
+            given = scene.given
+            uidNext = scene.uidNext
+            uidValidity = scene.uidValidity
+        }
+    }
+
+    static let sideFiles = ["imapd.log", "imapd.index", "imapd.lock", "imapd.account"]
+    static let oldFiles = ["imapd.log.old", "imapd.index.old"]
+
+    @Test(arguments: [true, false])
+    func `Nothing is wrong with a whole mailbox`(_ checkpointed: Bool) throws {
+        let scene = try Scene(checkpointed: checkpointed)
+        try scene.check(sameUIDs: true, sameFlags: true, "whole")
+        #expect(scene.account.log.all.isEmpty)
+    }
+
+    @Test(arguments: sideFiles)
+    func `One file is deleted`(_ name: String) throws {
+        let scene = try Scene()
+        try FileManager.default.removeItem(at: scene.url(name))
+        try scene.check(sameUIDs: name != "imapd.log", sameFlags: name != "imapd.log", name)
+    }
+
+    @Test func `Only the account's file is left`() throws {
+        let scene = try Scene()
+        for name in Self.sideFiles.dropLast() + Self.oldFiles { try FileManager.default.removeItem(at: scene.url(name)) }
+        let a = try scene.check(sameUIDs: false, "all but the account")
+        #expect(a.uids.first! >= UID(scene.uidNext)!)
+        #expect(scene.account.log.all.contains { $0.contains("missing or damaged") })
+    }
+
+    @Test func `No file is left, and UIDVALIDITY is new`() throws {
+        let scene = try Scene()
+        for name in Self.sideFiles + Self.oldFiles { try FileManager.default.removeItem(at: scene.url(name)) }
+        let a = try scene.account.openStore().open(.inbox, readOnly: false)
+        #expect(try a.uids.map { try a.text($0) }.sorted() == scene.texts.values.sorted())
+        // Seconds may be the same; what counts is that the files are all gone.
+        #expect(a.uidValidity >= scene.uidValidity)
+    }
+
+    @Test(arguments: [true, false])
+    func `The log is cut at every byte`(_ checkpointed: Bool) throws {
+        let scene = try Scene(checkpointed: checkpointed)
+        let whole = try Data(contentsOf: scene.url("imapd.log"))
+        let stepping = max(1, whole.count / (40 * thoroughness))
+        for length in stride(from: 0, to: whole.count, by: stepping) {
+            let copy = try scene.copy()
+            try whole.prefix(length).write(to: copy.url("imapd.log"))
+            try copy.check(sameUIDs: false, "cut at \(length)")
+        }
+    }
+
+    @Test(arguments: ["imapd.log", "imapd.index", "imapd.lock", "imapd.account"])
+    func `A bit flips anywhere`(_ name: String) throws {
+        let scene = try Scene()
+        let whole = try Data(contentsOf: scene.url(name))
+        let stepping = max(1, whole.count / (25 * thoroughness))
+        for at in stride(from: 0, to: whole.count, by: stepping) {
+            let copy = try scene.copy()
+            var bytes = whole
+            bytes[at] ^= 1 << (at % 8)
+            try bytes.write(to: copy.url(name))
+            try copy.check(sameUIDs: name != "imapd.log", sameFlags: name != "imapd.log", "\(name), byte \(at)")
+        }
+    }
+
+    @Test(arguments: sideFiles + ["imapd.subscriptions"])
+    func `Garbage in place of a file`(_ name: String) throws {
+        for seed in 0..<(4 * thoroughness) {
+            let scene = try Scene()
+            var generator = SeededGenerator(seed: UInt64(seed))
+            let bytes = (0..<Int.random(in: 0...3000, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator) }
+            try Data(bytes).write(to: scene.url(name))
+            try scene.check(sameUIDs: name == "imapd.subscriptions", "\(name), seed \(seed)")
+            _ = try scene.account.openStore().subscriptions()
+        }
+    }
+
+    @Test func `Old copies of files are put back`() throws {
+        let scene = try Scene()
+        let old = try scene.copy()
+        let store = try scene.account.openMaildir()
+        let a = try store.open(.inbox, readOnly: false) as! OpenMaildir
+        var given = scene.given
+        for index in 9...12 { given[try store.append("message \(index)\r\n")] = "message \(index)\r\n" }
+        try a.mailbox.locked { () throws(StoreError) in try a.mailbox.checkpoint() }
+        given[try store.append("message 13\r\n")] = "message 13\r\n"
+        _ = try a.refresh()
+        var now = scene
+        now.given = given
+        now.texts = Dictionary(uniqueKeysWithValues: try a.uids.map { ($0, try a.text($0)) })
+        for names in [["imapd.log"], ["imapd.index"], ["imapd.lock"], ["imapd.account"], ["imapd.log", "imapd.index"],
+                      ["imapd.log", "imapd.index", "imapd.lock"]] {
+            let copy = try now.copy()
+            for name in names {
+                try FileManager.default.removeItem(at: copy.url(name))
+                try FileManager.default.copyItem(at: old.url(name), to: copy.url(name))
+            }
+            try copy.check(sameUIDs: false, "old \(names)")
+        }
+    }
+
+    @Test func `A mailbox's whole directory is put back, and no UID is given again`() throws {
+        let account = try MaildirAccount()
+        let store = try account.openStore()
+        try store.create("x", use: nil)
+        try store.append("one\r\n", to: "x")
+        let backup = account.directory.path("backup")
+        try FileManager.default.copyItem(atPath: account.folder("x").path, toPath: backup)
+        var largest: UID = 1
+        for _ in 0..<1500 / 300 { largest = try store.append([[UInt8]](repeating: Array("more\r\n".utf8), count: 300), to: "x").last! }
+        try FileManager.default.removeItem(at: account.folder("x"))
+        try FileManager.default.moveItem(atPath: backup, toPath: account.folder("x").path)
+        let uid = try account.openStore().append("new\r\n", to: "x")
+        #expect(uid > largest)
+        #expect(account.log.all.contains { $0.contains("older than they were") })
+    }
+
+    @Test func `A session notices that its files were made anew under it`() throws {
+        let scene = try Scene()
+        let a = try scene.account.openStore().open(.inbox, readOnly: false)
+        for name in Self.sideFiles.dropLast() + Self.oldFiles { try FileManager.default.removeItem(at: scene.url(name)) }
+        let b = try scene.account.openStore().open(.inbox, readOnly: false)
+        let changes = try a.refresh()
+        #expect(changes.expunged == scene.texts.keys.sorted())
+        #expect(changes.added == b.uids)
+        a.forget(changes.expunged)
+        #expect(a.uids == b.uids)
+        try a.add(.draft, to: [a.uids[0]])
+        #expect(try b.refresh().flagged == [a.uids[0]])
+    }
+
+    @Test func `A session that missed a checkpoint goes on`() throws {
+        let scene = try Scene()
+        let a = try scene.account.openStore().open(.inbox, readOnly: false)
+        let other = try scene.account.openMaildir()
+        let b = try other.open(.inbox, readOnly: false) as! OpenMaildir
+        try b.add(.draft, to: [1])
+        try b.mailbox.locked { () throws(StoreError) in try b.mailbox.checkpoint() }
+        _ = try b.expunge([2])
+        try b.mailbox.locked { () throws(StoreError) in try b.mailbox.checkpoint() }
+        try other.append("new\r\n")
+        let changes = try a.refresh()
+        #expect(changes.flagged == [1])
+        #expect(changes.expunged == [2])
+        #expect(changes.added.count == 1)
+        #expect(try a.text(2) == "message 2\r\n")
+        #expect(a.flags(1)?.contains(.draft) == true)
+        a.forget([2])
+        #expect(a.uids == b.uids.filter { $0 != 2 } + changes.added)
+    }
+
+    @Test func `A rename of ours that a crash prevented is done by the next session`() throws {
+        let account = try MaildirAccount()
+        let store = try account.openStore()
+        for _ in 0..<3 { try store.append("x\r\n") }
+        try store.open(.inbox, readOnly: false).add(.seen, to: [1, 3])
+        let next = try account.openStore()
+        let a = try next.open(.inbox, readOnly: false)
+        while try next.tidy() {}
+        #expect(account.names("cur").filter { $0.hasSuffix(":2,S") }.count == 2)
+        #expect(try a.refresh().isEmpty)
+    }
+}
+
+/// How many times as many rounds as usual: `IMAPD_TEST_THOROUGHNESS` in the environment.
+let thoroughness = max(1, ProcessInfo.processInfo.environment["IMAPD_TEST_THOROUGHNESS"].flatMap { Int($0) } ?? 1)
+
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+    init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 &+ 1 }
+
+    mutating func next() -> UInt64 {
+        state = state &+ 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}
