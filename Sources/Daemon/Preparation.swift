@@ -51,7 +51,7 @@ struct Preparation {
         gateAccount = settings.fork ? Self.gateAccount(settings, &errors) : nil
         tls = Self.makeTLS(settings, &errors)
         store = Self.makeStore(settings, logger)
-        listeners = Self.listen(settings, offersTLS: settings.certificate != nil, &errors)
+        listeners = Self.listen(settings, &errors)
 
         guard errors.isEmpty else { throw StartErrors(errors: errors) }
     }
@@ -125,14 +125,9 @@ struct Preparation {
 
     // MARK: - Listeners
 
-    private static func listen(_ settings: Settings, offersTLS: Bool, _ errors: inout [StartError]) -> [Listener] {
-        let ports: [(number: UInt16, implicitTLS: Bool)] = if let port = settings.port {
-            [(port, settings.tls)]
-        } else {
-            [(143, false)] + (settings.tls ? [(993, true)] : [])
-        }
+    private static func listen(_ settings: Settings, _ errors: inout [StartError]) -> [Listener] {
         var listeners: [Listener] = []
-        for (port, implicitTLS) in ports {
+        for (port, implicitTLS) in settings.ports {
             for host in settings.hosts {
                 do throws(ListenError) {
                     listeners += try Listener.listen(host: host, port: port, implicitTLS: implicitTLS)

@@ -9,9 +9,10 @@ func runSingleProcess(_ preparation: Preparation) throws(StartErrors) {
     let settings = preparation.settings
     let logger = preparation.logger
     let server: Server
-    let signals: Signals
+    let end: Int32
     do throws(Errno) {
-        signals = try Signals.block()
+        // SIGHUP: the terminal is gone, and nobody would know that we are still here.
+        end = try Signals.descriptor(for: [SIGTERM, SIGINT, SIGHUP])
         server = try Server(
             listeners: preparation.listeners, store: preparation.store, authenticator: authenticator(settings),
             rules: preparation.rules, policy: preparation.policy, connectionLimit: settings.maxConnections, logger: logger)
@@ -19,8 +20,15 @@ func runSingleProcess(_ preparation: Preparation) throws(StartErrors) {
         throw StartErrors(errors: [.system("cannot start: \(error)")])
     }
     resetSignals()
+    // One process for everybody needs as many as it may have.
+    limit(RLIMIT_NOFILE, to: .max)
+    // The arguments may hold a password, which ps(1) shows to everybody.
+    if settings.user != nil {
+        ProcessTitle.prepare()
+        ProcessTitle.set("server")
+    }
     announce(preparation)
-    server.run(until: signals.end)
+    server.run(until: end)
     logger.notice("stopped")
 }
 

@@ -73,10 +73,7 @@ extension GateEnd {
         case .loggedOut: "logged out"
         case .tooManyFailures: "too many failures"
         case .tooManyCommands: "too many commands"
-        case .connection(.closed): "closed by client"
-        case .connection(.timedOut): "timed out"
-        case .connection(.shutdown): "shutdown"
-        case .connection(.failed(let reason)): reason
+        case .connection(let end): end.reason
         }
     }
 }

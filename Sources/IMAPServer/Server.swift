@@ -132,9 +132,11 @@ public final class Server: Sendable {
         let end = Gate(connection: connection, rules: rules, monitor: monitor).run()
         if case .loggedIn(let readAhead) = end, let (user, store) = monitor.login {
             logger[metadataKey: "user"] = "\(user)"
-            Session(connection: connection, store: store, user: user, readAhead: readAhead, logger: logger).run()
+            let end = Session(connection: connection, store: store, user: user, readAhead: readAhead, logger: logger).run()
             connection.finish()
-            logger.info("session end", metadata: ["received": "\(connection.received)", "sent": "\(connection.sent)"])
+            logger.info(
+                "session end",
+                metadata: ["reason": "\(end.reason)", "received": "\(connection.received)", "sent": "\(connection.sent)"])
         } else {
             connection.finish()
             logger.info("end without login", metadata: ["reason": "\(end.reason)"])

@@ -25,16 +25,20 @@ public final class Session {
     }
 
     /// Serves the client until it logs out or its connection ends, and says goodbye where the RFC asks for it.
-    public func run() {
+    @discardableResult
+    public func run() -> SessionEnd {
         let wire = Wire(connection: connection, readAhead: readAhead, autologout: settings.autologout)
         let account = Authenticated(wire: wire, store: store, user: user, settings: settings, logger: logger)
+        let end: SessionEnd
         do {
             try converse(account)
-            logger.info("logged out")
+            end = .loggedOut
         } catch {
             sayGoodbye(error, to: wire)
+            end = .connection(error)
         }
         while account.tidy() {}
+        return end
     }
 
     private func converse(_ account: Authenticated) throws(ConnectionEnd) {
@@ -76,16 +80,26 @@ public final class Session {
 
     private func sayGoodbye(_ end: ConnectionEnd, to wire: Wire) {
         switch end {
-        case .closed: logger.info("connection closed by the client")
-        case .failed(let reason): logger.info("connection failed", metadata: ["reason": "\(reason)"])
-        case .timedOut:
-            logger.info("logged out after a long silence")
-            wire.bye(nil, "Logged out after a long silence")
-        case .shutdown:
-            logger.info("logged out because the server stops")
-            wire.bye(.unavailable, "The server is going down")
+        case .closed, .failed: break
+        case .timedOut: wire.bye(nil, "Logged out after a long silence")
+        case .shutdown: wire.bye(.unavailable, "The server is going down")
         }
         // Whoever is gone will not hear it.
         try? wire.flush()
+    }
+}
+
+/// How a session ended.
+public enum SessionEnd: Sendable, Equatable {
+    /// By LOGOUT, or by us: the client has been told why.
+    case loggedOut
+    case connection(ConnectionEnd)
+
+    /// For a line of the log.
+    public var reason: String {
+        switch self {
+        case .loggedOut: "logged out"
+        case .connection(let end): end.reason
+        }
     }
 }

@@ -12,6 +12,16 @@ public enum ConnectionEnd: Error, Equatable {
     case shutdown
     /// The network failed, or TLS did.
     case failed(String)
+
+    /// For a line of the log.
+    public var reason: String {
+        switch self {
+        case .closed: "closed by client"
+        case .timedOut: "timed out"
+        case .shutdown: "shutdown"
+        case .failed(let reason): reason
+        }
+    }
 }
 
 /// A client's connection: bytes in and out, through TLS once that has begun.

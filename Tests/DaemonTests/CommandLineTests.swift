@@ -34,6 +34,17 @@ import Testing
         #expect(settings.log == .syslog && settings.logLevel == .debug)
     }
 
+    @Test("the usual ports, unless one is named", arguments: [
+        ("--fork", [(143, false)]), ("--fork --tls", [(143, false), (993, true)]), ("-p 1143", [(1143, false)]),
+        ("-p 1993 --tls", [(1993, true)]), ("-p 0 --cert a --key b", [(0, false)]),
+    ] as [(String, [(UInt16, Bool)])])
+    func ports(line: String, ports: [(UInt16, Bool)]) {
+        let (settings, errors) = parse(line)
+        #expect(errors == [])
+        #expect(settings.ports.map(\.number) == ports.map(\.0))
+        #expect(settings.ports.map(\.implicitTLS) == ports.map(\.1))
+    }
+
     @Test func passwordMayHoldColons() {
         let (settings, errors) = parse("--user me:a:b")
         #expect(errors == [])

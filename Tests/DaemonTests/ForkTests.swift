@@ -136,6 +136,7 @@ struct ForkTests {
         #expect(try daemon.logIn(client).contains(" OK "))
         let password = [Array(daemon.user.password.utf8)]
         #expect(try !daemon.process("session").memoryHolds(password))
+        #expect(try !daemon.process("gate").memoryHolds(password))
         #expect(try !daemon.listener.memoryHolds(password))
     }
 
@@ -190,6 +191,46 @@ struct ForkTests {
         try await eventually("there is room again") { daemon.processes("monitor").count == 1 }
         #expect(try clients[1].command("NOOP").last!.contains(" OK "))
         _ = try daemon.client()
+    }
+
+    // MARK: - Certificates
+
+    @Test func renewedCertificateIsForTheConnectionsToCome() async throws {
+        let daemon = try await ForkedDaemon(implicitTLS: true)
+        let before = try daemon.client(tls: true)
+        let renewed = try await Certificate()
+        for (new, old) in [(renewed.certificate, daemon.certificate.certificate), (renewed.key, daemon.certificate.key)] {
+            try FileManager.default.removeItem(atPath: old)
+            try FileManager.default.copyItem(atPath: new, toPath: old)
+        }
+        daemon.daemon.child.send(SIGHUP)
+        _ = try await daemon.daemon.line { $0.contains("certificate read again") }
+        let after = try daemon.client(tls: true)
+        #expect(before.serverCertificate != nil && before.serverCertificate != after.serverCertificate)
+        #expect(try before.command("NOOP").last!.contains(" OK "))
+
+        // A certificate that cannot be read changes nothing.
+        try FileManager.default.removeItem(atPath: daemon.certificate.key)
+        daemon.daemon.child.send(SIGHUP)
+        _ = try await daemon.daemon.line { $0.contains("the certificate stays as it was") }
+        #expect(try daemon.client(tls: true).serverCertificate == after.serverCertificate)
+    }
+
+    /// In a network of its own, where nobody else has these ports.
+    @Test func usualPorts() async throws {
+        let certificate = try await Certificate()
+        let pam = try PAMConfiguration.unix(), files = try TemporaryDirectory()
+        let outcome = try await Program("unshare", package: "util-linux").run(["--net", "sh", "-c", """
+            ip link set lo up
+            \(RunningDaemon.executable) --fork --tls --cert \(certificate.certificate) --key \(certificate.key) \
+                --pam-confdir \(pam.path) 2>log & pid=$!
+            until [ $(grep -c listening log) = 4 ]; do kill -0 $pid || { cat log; exit 1; }; done
+            kill $pid; wait $pid; echo ended with $?; cat log
+            """], in: files.url)
+        #expect(outcome.output.contains("ended with 0"), "\(outcome)")
+        for part in ["0.0.0.0:143 tls=starttls", "[::]:143 tls=starttls", "0.0.0.0:993 tls=tls", "[::]:993 tls=tls"] {
+            #expect(outcome.output.replacing("\"", with: "").contains("address=\(part)"), "\(part)\n\(outcome)")
+        }
     }
 
     // MARK: - Ends

@@ -17,7 +17,8 @@ struct LoginTests {
 
         try client.command("LOGOUT")
         client.close()
-        _ = try await daemon.daemon.line { $0.contains("session end") && $0.contains(daemon.user.name) }
+        let end = try await daemon.daemon.line { $0.contains("session end") && $0.contains(daemon.user.name) }
+        #expect(end.contains("reason=\"logged out\"") && end.contains("received=11 "), "\(end)")
         expectNoPassword(daemon)
     }
 
@@ -85,6 +86,29 @@ struct LoginTests {
         let lines = try client.rest()
         #expect(lines.contains { $0.hasPrefix("a3 NO ") } && lines.last!.hasPrefix("* BYE "), "\(lines)")
         #expect(!lines.contains { $0.hasPrefix("a4 ") })
+        try await eventually("its processes have gone") { daemon.listener.descendants.isEmpty }
+    }
+
+    @Test func failuresAreAnsweredLate() async throws {
+        let daemon = try await ForkedDaemon(["--allow-plaintext-login", "--failure-delay", "1"])
+        let client = try daemon.client(), other = try daemon.client()
+        for seconds in [1, 2] {
+            let begin = ContinuousClock.now
+            #expect(try daemon.logIn(client, password: "wrong").contains(" NO "))
+            #expect(ContinuousClock.now - begin >= .seconds(seconds), "each takes twice as long as the one before")
+        }
+        try client.send("a LOGIN nobody wrong\r\n")
+        #expect(try daemon.logIn(other).contains(" OK "))
+        // Whoever hangs up meanwhile is not waited for.
+        client.close()
+        try await eventually("its processes have gone") { daemon.processes("monitor").isEmpty }
+    }
+
+    @Test func timeToLogIn() async throws {
+        let daemon = try await ForkedDaemon(["--allow-plaintext-login", "--login-timeout", "1"])
+        let client = try daemon.client()
+        let lines = try client.rest()
+        #expect(lines.count == 1 && lines[0].hasPrefix("* BYE "), "\(lines)")
         try await eventually("its processes have gone") { daemon.listener.descendants.isEmpty }
     }
 

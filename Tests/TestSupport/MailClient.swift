@@ -45,6 +45,16 @@ public final class MailClient {
         }
     }
 
+    /// The server's certificate, in DER.
+    public var serverCertificate: [UInt8]? {
+        guard let tls, let certificate = SSL_get1_peer_certificate(tls) else { return nil }
+        defer { X509_free(certificate) }
+        var bytes: UnsafeMutablePointer<UInt8>?
+        let count = i2d_X509(certificate, &bytes)
+        defer { CRYPTO_free(bytes, nil, 0) }
+        return count > 0 ? Array(UnsafeBufferPointer(start: bytes, count: Int(count))) : nil
+    }
+
     // MARK: - Saying
 
     public func send(_ text: String) throws {

@@ -82,11 +82,12 @@ private func serve(_ login: Login, _ store: any MailStore, _ readAhead: [UInt8],
         connection = login.channel
     }
     let (receivedBefore, sentBefore) = (connection.received, connection.sent)
-    Session(connection: connection, store: store, user: login.account.name, readAhead: readAhead, logger: logger).run()
+    let end = Session(connection: connection, store: store, user: login.account.name, readAhead: readAhead, logger: logger).run()
     connection.finish()
     logger.info(
         "session end",
         metadata: [
+            "reason": "\(end.reason)",
             "received": "\(connection.received - receivedBefore + UInt64(readAhead.count))",
             "sent": "\(connection.sent - sentBefore)",
         ])
@@ -94,10 +95,10 @@ private func serve(_ login: Login, _ store: any MailStore, _ readAhead: [UInt8],
     _exit(0)
 }
 
-/// Lets the gate send what is left to send. One that will not end is killed by the listener, who sees our failure.
+/// Lets the gate send what is left to send, to a client that may be slow: its own patience ends before ours.
 private func endWithGate(_ login: Login, _ logger: Logger) -> Never {
     shutdown(login.channel.descriptor, Int32(SHUT_WR))
-    switch ProcessEnd(waitingFor: login.gate, atMost: .seconds(30)) {
+    switch ProcessEnd(waitingFor: login.gate, atMost: .seconds(360)) {
     case .exited: _exit(0)
     case .killed(let signal):
         logger.critical("gate crashed", metadata: ["process": "\(login.gate)", "signal": "\(ProcessEnd.name(of: signal))"])

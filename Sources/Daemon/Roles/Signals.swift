@@ -16,7 +16,8 @@ struct Signals {
         return Signals(end: end, housekeeping: try descriptor(for: [SIGCHLD, SIGHUP]))
     }
 
-    private static func descriptor(for signals: [Int32]) throws(Errno) -> Int32 {
+    /// Blocks these signals; the descriptor is readable when one has come.
+    static func descriptor(for signals: [Int32]) throws(Errno) -> Int32 {
         var set = sigset_t()
         sigemptyset(&set)
         for signal in signals { sigaddset(&set, signal) }

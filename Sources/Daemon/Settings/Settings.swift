@@ -37,6 +37,12 @@ public struct Settings: Sendable {
 
     public init() {}
 
+    /// With --port that one, else those that clients know.
+    var ports: [(number: UInt16, implicitTLS: Bool)] {
+        if let port { return [(port, tls)] }
+        return [(143, false)] + (tls ? [(993, true)] : [])
+    }
+
     static let defaultCertificate = "/etc/imapd/cert.pem"
     static let defaultKey = "/etc/imapd/key.pem"
 }
