@@ -7,34 +7,51 @@
 public final class CaseFolder {
     /// For every 256 characters of the first two planes that were met, what each becomes: one character, or with the
     /// highest bit an index into `longer`.
-    private var pages: [[UInt32]?] = Array(repeating: nil, count: 0x200)
+    private let pages = UnsafeMutableBufferPointer<UnsafeMutablePointer<UInt32>?>.allocate(capacity: 0x200)
     private var longer: [[UInt8]] = []
     private static let isLonger: UInt32 = 1 << 31
 
-    public init() {}
+    public init() { pages.initialize(repeating: nil) }
+
+    deinit {
+        for page in pages { page?.deallocate() }
+        pages.deallocate()
+    }
 
     /// Appends valid UTF-8, folded. Bytes that are no UTF-8 are left as they are.
     public func fold(_ bytes: UnsafeRawBufferPointer, into output: inout [UInt8]) {
-        output.reserveCapacity(output.count + bytes.count)
         var i = 0
         while i < bytes.count {
-            let byte = bytes[i]
-            if byte < 0x80 {
-                output.append(byte &- 0x61 < 26 ? byte & 0xDF : byte)
-                i &+= 1
-                continue
+            // A few hundred characters at once go through a buffer that they cannot outgrow.
+            withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Self.bufferSize) { buffer in
+                var written = 0
+                while i < bytes.count, written &+ Self.longest <= Self.bufferSize {
+                    let byte = bytes[i]
+                    if byte < 0x80 {
+                        buffer[written] = byte &- 0x61 < 26 ? byte & 0xDF : byte
+                        written &+= 1
+                        i &+= 1
+                        continue
+                    }
+                    guard case .valid(let count) = utf8Length(bytes, i) else {
+                        buffer[written] = byte
+                        written &+= 1
+                        i &+= 1
+                        continue
+                    }
+                    var scalar = UInt32(byte) & (0x7F >> UInt32(count))
+                    for k in 1..<count { scalar = scalar << 6 | UInt32(bytes[i &+ k] & 0x3F) }
+                    i &+= count
+                    written &+= put(scalar, buffer.baseAddress! + written)
+                }
+                output.append(contentsOf: UnsafeBufferPointer(rebasing: buffer[..<written]))
             }
-            guard case .valid(let count) = utf8Length(bytes, i) else {
-                output.append(byte)
-                i &+= 1
-                continue
-            }
-            var scalar = UInt32(byte) & (0x7F >> UInt32(count))
-            for k in 1..<count { scalar = scalar << 6 | UInt32(bytes[i &+ k] & 0x3F) }
-            i &+= count
-            append(scalar, to: &output)
         }
     }
+
+    private static let bufferSize = 4096
+    /// Bytes that one character can become; decompositions that are longer are left alone.
+    private static let longest = 32
 
     public func fold(_ bytes: some Sequence<UInt8>) -> [UInt8] {
         var output: [UInt8] = []
@@ -42,31 +59,40 @@ public final class CaseFolder {
         return output
     }
 
-    private func append(_ scalar: UInt32, to output: inout [UInt8]) {
-        let page = Int(scalar >> 8)
-        guard page < pages.count else {
-            Self.appendUTF8(scalar, to: &output)
-            return
-        }
-        if pages[page] == nil { pages[page] = makePage(scalar & ~0xFF) }
-        let entry = pages[page].unsafelyUnwrapped[Int(scalar & 0xFF)]
-        if entry & Self.isLonger == 0 {
-            Self.appendUTF8(entry, to: &output)
-        } else {
-            output.append(contentsOf: longer[Int(entry & ~Self.isLonger)])
-        }
+    /// Writes what `scalar` becomes, and returns its length.
+    @inline(__always)
+    private func put(_ scalar: UInt32, _ output: UnsafeMutablePointer<UInt8>) -> Int {
+        let number = Int(scalar >> 8)
+        guard number < pages.count else { return Self.putUTF8(scalar, output) }
+        let page = pages[number] ?? makePage(number)
+        let entry = page[Int(scalar & 0xFF)]
+        if entry & Self.isLonger == 0 { return Self.putUTF8(entry, output) }
+        let bytes = longer[Int(entry & ~Self.isLonger)]
+        for (index, byte) in bytes.enumerated() { output[index] = byte }
+        return bytes.count
     }
 
-    private func makePage(_ first: UInt32) -> [UInt32] {
-        (first..<first + 256).map { value in
-            guard let scalar = Unicode.Scalar(value) else { return value }
+    private func makePage(_ number: Int) -> UnsafeMutablePointer<UInt32> {
+        let page = UnsafeMutablePointer<UInt32>.allocate(capacity: 256)
+        for index in 0..<256 {
+            let value = UInt32(number << 8 | index)
+            (page + index).initialize(to: value)
+            guard let scalar = Unicode.Scalar(value) else { continue }
             let folded = Self.folded(scalar)
-            if folded.count == 1 { return folded[0] }
+            if folded.count == 1 {
+                page[index] = folded[0]
+                continue
+            }
             var bytes: [UInt8] = []
-            for scalar in folded { Self.appendUTF8(scalar, to: &bytes) }
+            for value in folded {
+                if let scalar = Unicode.Scalar(value) { bytes.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter) }
+            }
+            guard bytes.count <= Self.longest else { continue }
             longer.append(bytes)
-            return UInt32(longer.count - 1) | Self.isLonger
+            page[index] = UInt32(longer.count - 1) | Self.isLonger
         }
+        pages[number] = page
+        return page
     }
 
     private static func folded(_ scalar: Unicode.Scalar) -> [UInt32] {
@@ -83,21 +109,27 @@ public final class CaseFolder {
         return String(mapped)._nfd.map(\.value)
     }
 
-    private static func appendUTF8(_ scalar: UInt32, to output: inout [UInt8]) {
+    @inline(__always)
+    private static func putUTF8(_ scalar: UInt32, _ output: UnsafeMutablePointer<UInt8>) -> Int {
         switch scalar {
-        case 0..<0x80: output.append(UInt8(truncatingIfNeeded: scalar))
+        case 0..<0x80:
+            output[0] = UInt8(truncatingIfNeeded: scalar)
+            return 1
         case 0x80..<0x800:
-            output.append(0xC0 | UInt8(truncatingIfNeeded: scalar >> 6))
-            output.append(0x80 | UInt8(truncatingIfNeeded: scalar & 0x3F))
+            output[0] = 0xC0 | UInt8(truncatingIfNeeded: scalar >> 6)
+            output[1] = 0x80 | UInt8(truncatingIfNeeded: scalar & 0x3F)
+            return 2
         case 0x800..<0x10000:
-            output.append(0xE0 | UInt8(truncatingIfNeeded: scalar >> 12))
-            output.append(0x80 | UInt8(truncatingIfNeeded: scalar >> 6 & 0x3F))
-            output.append(0x80 | UInt8(truncatingIfNeeded: scalar & 0x3F))
+            output[0] = 0xE0 | UInt8(truncatingIfNeeded: scalar >> 12)
+            output[1] = 0x80 | UInt8(truncatingIfNeeded: scalar >> 6 & 0x3F)
+            output[2] = 0x80 | UInt8(truncatingIfNeeded: scalar & 0x3F)
+            return 3
         default:
-            output.append(0xF0 | UInt8(truncatingIfNeeded: scalar >> 18))
-            output.append(0x80 | UInt8(truncatingIfNeeded: scalar >> 12 & 0x3F))
-            output.append(0x80 | UInt8(truncatingIfNeeded: scalar >> 6 & 0x3F))
-            output.append(0x80 | UInt8(truncatingIfNeeded: scalar & 0x3F))
+            output[0] = 0xF0 | UInt8(truncatingIfNeeded: scalar >> 18)
+            output[1] = 0x80 | UInt8(truncatingIfNeeded: scalar >> 12 & 0x3F)
+            output[2] = 0x80 | UInt8(truncatingIfNeeded: scalar >> 6 & 0x3F)
+            output[3] = 0x80 | UInt8(truncatingIfNeeded: scalar & 0x3F)
+            return 4
         }
     }
 }

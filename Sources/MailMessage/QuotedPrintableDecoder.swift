@@ -24,19 +24,7 @@ struct QuotedPrintableDecoder: Sendable {
             let byte = bytes[i]
             switch state {
             case .text:
-                let start = i
-                while i < bytes.count, bytes[i] != UInt8(ascii: "="), bytes[i] == LF || !bytes[i].isSpace { i &+= 1 }
-                if i > start { output.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[start..<i])) }
-                guard i < bytes.count else { return }
-                if bytes[i] == UInt8(ascii: "=") {
-                    state = .equals
-                } else if bytes[i] != CR, i &+ 1 < bytes.count, !bytes[i &+ 1].isSpace {
-                    // A space between words need not be held.
-                    output.append(bytes[i])
-                } else {
-                    hold(bytes[i], .space)
-                }
-                i &+= 1
+                i = text(bytes, from: i, into: &output)
             case .space where byte == LF:
                 // What is left of the line's white space is its end.
                 if held.last == CR { output.append(CR) }
@@ -55,8 +43,9 @@ struct QuotedPrintableDecoder: Sendable {
                 if byte == LF {
                     state = .text
                 } else if byte.isSpace {
-                    hold(UInt8(ascii: "="), .equalsSpace)
+                    held.append(UInt8(ascii: "="))
                     held.append(byte)
+                    state = .equalsSpace
                 } else if byte.hexValue != nil {
                     state = .digit(byte)
                 } else {
@@ -78,6 +67,31 @@ struct QuotedPrintableDecoder: Sendable {
         }
     }
 
+    /// Decodes from the start of a line or behind what was decoded, up to something that must be held or begins with "=".
+    private mutating func text(_ bytes: UnsafeRawBufferPointer, from start: Int, into output: inout [UInt8]) -> Int {
+        var i = start
+        while i < bytes.count, bytes[i] != UInt8(ascii: "="), bytes[i] != LF { i &+= 1 }
+        var end = i
+        while end > start, bytes[end &- 1].isSpace { end &-= 1 }
+        output.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
+        if i == bytes.count {
+            // White space at the end of the piece may be at the end of the line.
+            if end < i {
+                held.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[end..<i]))
+                state = .space
+            }
+            return i
+        }
+        if bytes[i] == LF {
+            if i > start, bytes[i &- 1] == CR { output.append(CR) }
+            output.append(LF)
+        } else {
+            output.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[end..<i]))
+            state = .equals
+        }
+        return i &+ 1
+    }
+
     /// White space and a "=" at the very end go, as they do before a line end.
     mutating func finish(into output: inout [UInt8]) {
         if case .digit(let digit) = state {
@@ -85,11 +99,6 @@ struct QuotedPrintableDecoder: Sendable {
             output.append(digit)
         }
         drop()
-    }
-
-    private mutating func hold(_ byte: UInt8, _ state: State) {
-        held.append(byte)
-        self.state = state
     }
 
     private mutating func drop() {

@@ -33,7 +33,7 @@ final class ContentReader {
     private let converted = UnsafeMutableRawBufferPointer.allocate(byteCount: WireConverter.longest(decodedPiece), alignment: 64)
     private static let decodedPiece = 32 * 1024
 
-    /// Bytes as stored.
+    /// Bytes as stored, when it was opened; if it grew, the rest is not looked at.
     private(set) var size = 0
 
     init() {}
@@ -59,10 +59,10 @@ final class ContentReader {
         scope = nil
         parser.begin(wanted)
         var offset = 0
-        while !parser.isComplete {
+        while offset < size, !parser.isComplete {
             let piece = try bytes(at: offset, atMost: wanted == .header ? Self.headerRead : Self.windowSize)
             if piece.isEmpty { break }
-            parser.feed(piece)
+            parser.feed(UnsafeRawBufferPointer(rebasing: piece.prefix(size - offset)))
             offset += piece.count
         }
         parser.finish()
@@ -70,14 +70,15 @@ final class ContentReader {
         return parser.structure
     }
 
-    /// All of the message. `wireSize` is believed of a message that does not fit the window.
-    func whole(wireSize: UInt64) throws(ContentFailure) -> Extent {
+    /// Whether the message fits the window.
+    var isSmall: Bool { size <= Self.windowSize }
+
+    /// All of the message. `wireSize` is believed of one that does not fit the window, and not needed of others.
+    func whole(wireSize: UInt64?) throws(ContentFailure) -> Extent {
         if scope == .whole { return parser.structure.whole }
-        if size > Self.windowSize {
-            return Extent(offset: 0, length: size, wireSize: Int(clamping: wireSize))
-        }
-        var end = loaded.lowerBound == 0 ? loaded.upperBound : 0
-        while case let piece = try bytes(at: end), !piece.isEmpty { end += piece.count }
+        guard isSmall else { return Extent(offset: 0, length: size, wireSize: Int(clamping: wireSize ?? 0)) }
+        var end = loaded.lowerBound == 0 ? min(loaded.upperBound, size) : 0
+        while end < size, case let piece = try bytes(at: end), !piece.isEmpty { end += min(piece.count, size - end) }
         return Extent(counting: UnsafeRawBufferPointer(rebasing: window[..<end]))
     }
 

@@ -9,6 +9,8 @@ struct FetchProgram {
     let needsContent: Bool
     let scope: MessageParser.Scope?
     let needsDetails: Bool
+    /// Whether all of the message is sent as it is: its size must be known before.
+    let needsWhole: Bool
     /// Whether it makes messages \Seen (RFC 9051 §6.4.5): BODY[…], BINARY[…], RFC822, RFC822.TEXT.
     let setsSeen: Bool
 
@@ -18,7 +20,8 @@ struct FetchProgram {
         self.attributes = attributes
         needsContent = attributes.contains { $0.scope != .none }
         scope = attributes.contains { $0.scope == .structure } ? .whole : attributes.contains { $0.scope == .header } ? .header : nil
-        needsDetails = attributes.contains { $0 == .internalDate || $0 == .rfc822Size || $0.scope == .bytes }
+        needsDetails = attributes.contains { $0 == .internalDate || $0 == .rfc822Size }
+        needsWhole = attributes.contains { $0.scope == .bytes }
         setsSeen = attributes.contains(where: \.setsSeen)
     }
 }

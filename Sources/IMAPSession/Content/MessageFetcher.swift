@@ -49,12 +49,14 @@ final class MessageFetcher {
         guard let metadata = mailbox.metadata(uid) else { return .gone }
         var message = Message(uid: uid, metadata: metadata, isRecent: isRecent)
         do throws(ContentFailure) {
-            if program.needsDetails {
-                do { message.details = try mailbox.details(uid) } catch { throw ContentFailure.store(error) }
-            }
+            if program.needsDetails { message.details = try details(uid) }
             if program.needsContent {
                 do { reader.open(try mailbox.content(uid)) } catch { throw ContentFailure.store(error) }
                 if let scope = program.scope { message.structure = try reader.structure(scope) }
+                // The size of what fits into memory is counted, which may be cheaper than to look it up.
+                if program.needsWhole, program.scope != .whole, !reader.isSmall, message.details == nil {
+                    message.details = try details(uid)
+                }
             }
         } catch {
             if case .store(.messageGone) = error { return .gone }
@@ -84,6 +86,10 @@ final class MessageFetcher {
             throw .connection(.failed("a message could not be read to its end: \(error)"))
         }
         return .sent
+    }
+
+    private func details(_ uid: UID) throws(ContentFailure) -> MessageDetails {
+        do { return try mailbox.details(uid) } catch { throw .store(error) }
     }
 
     private struct Message {
@@ -135,8 +141,7 @@ final class MessageFetcher {
     }
 
     private func whole(_ message: Message) throws(ContentFailure) -> Extent {
-        if program.scope == .whole, let structure = message.structure { return structure.whole }
-        return try reader.whole(wireSize: message.details?.size ?? 0)
+        try reader.whole(wireSize: message.details?.size)
     }
 
     private func flush() throws(ContentFailure) {

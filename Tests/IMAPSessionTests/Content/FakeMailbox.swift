@@ -14,6 +14,8 @@ final class FakeMailbox: OpenMailbox {
         var isGone = false
         /// What `read` has no more than, from some moment on.
         var truncatedTo: Int?
+        /// What the message has become since it was opened.
+        var grownTo: [UInt8]?
         /// RFC822.SIZE, if it is not what it should be.
         var claimedSize: UInt64?
     }
@@ -21,6 +23,7 @@ final class FakeMailbox: OpenMailbox {
     var messages: [Message]
     var opens = 0
     var bytesRead = 0
+    var detailsAsked = 0
     /// The most that one `read` returns.
     var longestRead = Int.max
 
@@ -40,6 +43,7 @@ final class FakeMailbox: OpenMailbox {
 
     func details(_ uid: UID) throws(StoreError) -> MessageDetails {
         let message = message(uid)
+        detailsAsked += 1
         if message.isGone { throw .messageGone(uid) }
         return MessageDetails(internalDate: message.internalDate, saveDate: 0, size: message.claimedSize ?? UInt64(message.bytes.withCRLF.count))
     }
@@ -61,10 +65,11 @@ final class FakeMailbox: OpenMailbox {
 
         func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(StoreError) -> Int {
             let message = mailbox.messages[index]
-            let end = min(message.bytes.count, message.truncatedTo ?? Int.max)
+            let bytes = message.grownTo ?? message.bytes
+            let end = min(bytes.count, message.truncatedTo ?? Int.max)
             let start = min(Int(offset), end)
             let count = min(buffer.count, end - start, mailbox.longestRead)
-            buffer.copyBytes(from: message.bytes[start..<start + count])
+            buffer.copyBytes(from: bytes[start..<start + count])
             mailbox.bytesRead += count
             return count
         }

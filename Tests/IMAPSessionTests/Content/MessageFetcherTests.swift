@@ -165,6 +165,18 @@ struct MessageFetcherTests {
         }
     }
 
+    @Test("sends a message as it was when it was opened, if it grows", arguments: [100, 131_071, 131_072, 131_073, 300_000])
+    func grown(size: Int) throws {
+        let message = Array("Subject: x\n\n".utf8) + [UInt8](repeating: 0x61, count: size - 12)
+        let mailbox = FakeMailbox([message])
+        mailbox.messages[0].grownTo = message + [UInt8](repeating: 0x62, count: 200_000)
+        let items = try fetch(message, [section(), section([1]), section([], .text)], from: mailbox)
+        #expect(items["BODY[]"]?.stringBytes == message.withCRLF)
+        #expect(items["BODY[1]"]?.stringBytes?.count == size - 12)
+        let whole = try fetch(message, [section()], from: mailbox)
+        #expect(whole["BODY[]"]?.stringBytes == message.withCRLF)
+    }
+
     @Test("says nothing of a message that is gone")
     func gone() throws {
         let mailbox = FakeMailbox([Corpus.message("plain")])
@@ -185,6 +197,7 @@ struct MessageFetcherTests {
         #expect(try cheap.fetch(UID.first, number: SequenceNumber(1)!, isRecent: true) == .sent)
         #expect(mailbox.opens == 0)
         #expect(sink.out.bytes.text == "* 1 FETCH (FLAGS (\\Recent) UID 1 INTERNALDATE \" 1-Jan-1970 00:00:00 +0000\" RFC822.SIZE 326 MODSEQ (1))\r\n")
+        #expect(mailbox.detailsAsked == 1)
         let header = MessageFetcher(FetchProgram([.envelope, section([], .header), .rfc822Header]), mailbox: mailbox, sink: sink)
         _ = try header.fetch(UID(2)!, number: SequenceNumber(2)!, isRecent: false)
         #expect(mailbox.opens == 1)
@@ -193,6 +206,9 @@ struct MessageFetcherTests {
         _ = try all.fetch(UID.first, number: SequenceNumber(1)!, isRecent: false)
         #expect(mailbox.opens == 2)
         #expect(mailbox.bytesRead < 20_000)
+        let whole = MessageFetcher(FetchProgram([section()]), mailbox: mailbox, sink: sink)
+        _ = try whole.fetch(UID.first, number: SequenceNumber(1)!, isRecent: false)
+        #expect(mailbox.detailsAsked == 1)
     }
 
     @Test("knows what makes a message \\Seen", arguments: [
