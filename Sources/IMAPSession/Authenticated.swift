@@ -58,10 +58,10 @@ final class Authenticated {
         return .logout
     }
 
-    /// Ends the session without being asked to.
-    func bye(_ code: ResponseCode?, _ text: RespText) throws(ConnectionEnd) {
+    /// For a session that ends without being asked to.
+    func sayGoodbye(_ code: ResponseCode?, _ text: RespText) {
+        logger.info("session given up", metadata: ["reason": "\(String(decoding: text.bytes, as: UTF8.self))"])
         wire.bye(code, text)
-        try wire.flush()
     }
 
     // MARK: - How commands end
@@ -87,7 +87,7 @@ final class Authenticated {
     /// Ends the session if it cannot go on after such a failure. Returns whether it does.
     func partsWithClient(after failure: CommandFailure) -> Bool {
         guard let (code, text) = failure.farewell else { return false }
-        wire.bye(code, text)
+        sayGoodbye(code, text)
         return true
     }
 

@@ -62,14 +62,18 @@ public final class Session {
                 account.wire.out.continuation("Go on")
             case .rejected(let rejection):
                 if case .literalTooBig(let literal) = rejection.reason, !literal.isSynchronizing, literal.size > Self.longestSkipped {
-                    return try account.bye(.tooBig, "That literal is too long even to be thrown away")
+                    account.sayGoodbye(.tooBig, "That literal is too long even to be thrown away")
+                    return try account.wire.flush()
                 }
                 account.wire.refuse(rejection)
                 badCommands += 1
             case .incomplete, .appendEnd:
                 preconditionFailure("an event of a command that is not under way")
             }
-            if badCommands > settings.badCommands { return try account.bye(nil, "Too many commands that make no sense") }
+            if badCommands > settings.badCommands {
+                account.sayGoodbye(nil, "Too many commands that make no sense")
+                return try account.wire.flush()
+            }
             try account.wire.flushIfLarge()
         }
         try account.wire.flush()
@@ -84,8 +88,8 @@ public final class Session {
         case .timedOut: wire.bye(nil, "Logged out after a long silence")
         case .shutdown: wire.bye(.unavailable, "The server is going down")
         }
-        // Whoever is gone will not hear it.
-        try? wire.flush()
+        // Whoever is gone will not hear it, and whoever was cut off would take it for something else.
+        if !wire.isCut { try? wire.flush() }
     }
 }
 

@@ -31,11 +31,17 @@ final class Wire: ResponseSink {
 
     // MARK: - Out
 
+    /// Whether a response was sent in part only, perhaps in the midst of a literal: nothing may follow it.
+    private(set) var isCut = false
+
     func flush() throws(ConnectionEnd) {
         guard !out.isEmpty else { return }
         let sent = out.bytes.withUnsafeBytes { bytes in Result { () throws(ConnectionEnd) in try connection.send(bytes) } }
         out.removeAll()
-        try sent.get()
+        do { try sent.get() } catch {
+            isCut = true
+            throw error
+        }
     }
 
     /// To be called now and then by whatever may say much.

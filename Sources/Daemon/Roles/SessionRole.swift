@@ -82,7 +82,9 @@ private func serve(_ login: Login, _ store: any MailStore, _ readAhead: [UInt8],
         connection = login.channel
     }
     let (receivedBefore, sentBefore) = (connection.received, connection.sent)
-    let end = Session(connection: connection, store: store, user: login.account.name, readAhead: readAhead, logger: logger).run()
+    let session = Session(connection: connection, store: store, user: login.account.name, readAhead: readAhead, logger: logger)
+    session.settings.identity = [("version", Daemon.version)]
+    let end = session.run()
     connection.finish()
     logger.info(
         "session end",
