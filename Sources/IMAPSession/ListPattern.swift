@@ -26,23 +26,26 @@ struct ListPattern {
     }
 
     func matches(_ name: MailboxName) -> Bool {
-        // INBOX is INBOX in any case (RFC 9051 §5.1), in a pattern too.
-        matches(name.string.utf8, ignoringCase: name.isInbox)
+        // INBOX is INBOX in any case (RFC 9051 §5.1), in a pattern too, and as the level above others.
+        let name = name.string.utf8
+        let isInInbox = name.starts(with: "INBOX".utf8) && (name.count == 5 || name.dropFirst(5).first == separator)
+        return matches(name, ignoringCase: isInInbox ? 5 : 0)
     }
 
-    private func matches(_ name: some Collection<UInt8>, ignoringCase: Bool) -> Bool {
+    /// `ignoringCase`: of so many bytes at the beginning.
+    private func matches(_ name: some Collection<UInt8>, ignoringCase caseless: Int) -> Bool {
         // reached[i]: the first i elements match what we have seen of the name.
         var reached = [Bool](repeating: false, count: elements.count + 1)
         var next = reached
         reached[0] = true
         var end = passWildcards(&reached, upTo: 0)
-        for byte in name {
+        for (offset, byte) in name.enumerated() {
             var nextEnd = -1
             for at in 0...elements.count { next[at] = false }
             for at in 0..<Swift.min(end + 1, elements.count) where reached[at] {
                 switch elements[at] {
                 case .byte(let wanted):
-                    guard wanted == byte || ignoringCase && wanted.lowercasedASCII == byte.lowercasedASCII else { continue }
+                    guard wanted == byte || offset < caseless && wanted.lowercasedASCII == byte.lowercasedASCII else { continue }
                     next[at + 1] = true
                     nextEnd = Swift.max(nextEnd, at + 1)
                 case .percent where byte == separator: break
