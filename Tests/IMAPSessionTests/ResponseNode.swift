@@ -128,7 +128,10 @@ struct ResponseReader {
         case UInt8(ascii: "\""):
             return .string(try quoted(), .quoted)
         case UInt8(ascii: "{"):
-            return .string(try literal(), .literal)
+            let value = try literal()
+            // literal: CHAR8 has no NUL.
+            guard !value.contains(0) else { throw MalformedResponse("NUL in a literal that is no literal8") }
+            return .string(value, .literal)
         case UInt8(ascii: "~") where at + 1 < bytes.count && bytes[at + 1] == UInt8(ascii: "{"):
             at += 1
             return .string(try literal(), .literal8)

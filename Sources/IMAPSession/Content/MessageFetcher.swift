@@ -1,3 +1,4 @@
+import Glibc
 import IMAPGrammar
 import IMAPTypes
 import MailMessage
@@ -170,7 +171,7 @@ final class MessageFetcher {
         try reader.withHeader(extent) { HeaderBlock.select(names, isNot: isNot, from: $0, into: &selected) }
         let range = Self.range(of: partial, in: selected.count)
         literalHeader(range.count)
-        selected.withUnsafeBytes { sink.out.write(UnsafeRawBufferPointer(rebasing: $0[range])) }
+        selected.withUnsafeBytes { writeText(UnsafeRawBufferPointer(rebasing: $0[range])) }
     }
 
     /// What of `size` bytes a partial means; nothing, if it begins beyond the end (RFC 9051 §6.4.5).
@@ -211,7 +212,7 @@ final class MessageFetcher {
                 let part = UnsafeRawBufferPointer(rebasing: rest.prefix(Self.large))
                 rest = UnsafeRawBufferPointer(rebasing: rest[part.count...])
                 if isAsStored {
-                    sink.out.write(part)
+                    writeText(part)
                     left -= part.count
                 } else if skip > 0 {
                     // What comes before the range is only counted, up to the piece in which it begins.
@@ -241,9 +242,31 @@ final class MessageFetcher {
             let count = converter.convert(part, to: buffer.baseAddress!)
             written = min(count - skip, limit)
             if skip > 0 { buffer.baseAddress!.copyMemory(from: buffer.baseAddress! + skip, byteCount: written) }
+            Self.maskNULs(buffer.baseAddress!, written)
             return written
         }
         return written
+    }
+
+    /// Writes bytes of a literal as they are, but for NUL.
+    private func writeText(_ bytes: UnsafeRawBufferPointer) {
+        guard !bytes.isEmpty else { return }
+        sink.out.write(atMost: bytes.count) { buffer in
+            buffer.copyMemory(from: bytes)
+            Self.maskNULs(buffer.baseAddress!, bytes.count)
+            return bytes.count
+        }
+    }
+
+    /// A literal has no NUL (RFC 9051 §4.3.1): each becomes 0x80, which is no character in UTF-8. BINARY gives the bytes as
+    /// they are.
+    private static func maskNULs(_ bytes: UnsafeMutableRawPointer, _ count: Int) {
+        var from = bytes
+        let end = bytes + count
+        while from < end, let found = memchr(from, 0, end - from) {
+            found.storeBytes(of: 0x80, as: UInt8.self)
+            from = found + 1
+        }
     }
 
     // MARK: - BINARY
