@@ -136,6 +136,7 @@ extension Collection<UInt8> {
     /// For a reader: as text, shortened.
     var shown: String {
         let text = String(decoding: prefix(2000), as: UTF8.self).replacingOccurrences(of: "\r\n", with: "\n      ")
+            .replacingOccurrences(of: "\0", with: "\\x00")
         return count > 2000 ? text + "… (\(count) bytes)" : text
     }
 }

@@ -144,7 +144,7 @@ extension TranscriptParser {
         add(.expect(connection: connection, expectation), at: first)
     }
 
-    /// `\r`, `\n`, `\t`, `\\`, `\xHH`; all else is itself.
+    /// `\r`, `\n`, `\t`, `\\`, `\xHH`, `\(9 text)` for the text nine times; all else is itself.
     static func unescape(_ text: String, _ failure: (String) -> TranscriptSyntaxError) throws -> [UInt8] {
         var bytes: [UInt8] = []
         var rest = Array(text.utf8)[...]
@@ -158,6 +158,14 @@ extension TranscriptParser {
             case UInt8(ascii: "n"): bytes.append(0x0A)
             case UInt8(ascii: "t"): bytes.append(0x09)
             case UInt8(ascii: "\\"): bytes.append(0x5C)
+            case UInt8(ascii: "("):
+                guard let end = rest.firstIndex(of: UInt8(ascii: ")")), let space = rest[..<end].firstIndex(of: 0x20),
+                      let count = Int(String(decoding: rest[..<space], as: UTF8.self)) else {
+                    throw failure("\\(count text) is written so")
+                }
+                let text = try unescape(String(decoding: rest[(space + 1)..<end], as: UTF8.self), failure)
+                bytes += repeatElement(text, count: count).joined()
+                rest = rest[(end + 1)...]
             case UInt8(ascii: "x"):
                 guard let code = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else {
                     throw failure("\\x without two hexadecimal digits")

@@ -6,7 +6,7 @@ import MemoryStore
 
 /// The stores that every transcript must hold for.
 enum StoreKind: String, CaseIterable, Sendable {
-    case memory
+    case memory, maildir
 }
 
 /// One user's mail in a store of some kind, for one run of a transcript.
@@ -23,6 +23,7 @@ extension StoreKind {
     func makeAccount(separator: Character?) throws -> any TestAccount {
         switch self {
         case .memory: MemoryTestAccount(separator: separator ?? "/")
+        case .maildir: try MaildirTestAccount(separator: separator ?? "/")
         }
     }
 }
