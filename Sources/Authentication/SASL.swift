@@ -1,10 +1,7 @@
 /// A server's side of one SASL exchange (RFC 4422): challenges out, responses in.
 public protocol SASLMechanism {
-    /// Whether the client speaks first, so that an initial response may come with AUTHENTICATE (RFC 4959).
-    static var isClientFirst: Bool { get }
-
     init()
-    /// Takes the next response, decoded; `nil` begins an exchange in which the server speaks first.
+    /// Takes the next response, decoded. The first may come with AUTHENTICATE (RFC 4959); `nil` if it has not.
     mutating func respond(_ response: [UInt8]?) -> SASLStep
 }
 
@@ -36,8 +33,6 @@ public enum SASL {
 ///
 /// message   = [authzid] UTF8NUL authcid UTF8NUL passwd
 public struct PlainMechanism: SASLMechanism {
-    public static let isClientFirst = true
-
     public init() {}
 
     public mutating func respond(_ response: [UInt8]?) -> SASLStep {
@@ -52,8 +47,9 @@ public struct PlainMechanism: SASLMechanism {
 }
 
 /// draft-murchison-sasl-login: for old clients. Two questions whose text means nothing.
+///
+/// The draft knows no initial response. curl sends the user's name as one, and so do other clients where SASL-IR is offered.
 public struct LoginMechanism: SASLMechanism {
-    public static let isClientFirst = false
     private var user: [UInt8]?
 
     public init() {}

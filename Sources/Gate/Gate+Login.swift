@@ -22,10 +22,6 @@ extension Gate {
         var response: [UInt8]?
         if let initialResponse {
             defer { initialResponse.wipe() }
-            guard type(of: mechanism).isClientFirst else {
-                out.tagged(tag, .bad, nil, "This mechanism has no initial response")
-                return .goOn
-            }
             guard let decoded = Base64.decode(initialResponse) else {
                 out.tagged(tag, .bad, nil, "The initial response is not base64")
                 return .goOn
