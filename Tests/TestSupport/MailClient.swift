@@ -17,6 +17,8 @@ public final class MailClient {
 
     /// - Parameter tls: whether TLS begins with the first byte.
     public init(port: Int, host: String = "127.0.0.1", tls: Bool = false) throws {
+        // OpenSSL writes to whoever has hung up; so does a server that runs in this process.
+        signal(SIGPIPE, SIG_IGN)
         descriptor = try Self.connect(host, port)
         if tls { try startTLS() }
     }
