@@ -72,6 +72,8 @@ struct FolderNaming {
         }
         guard let raw = levels.map({ String(validating: $0, as: UTF8.self) }) as [String?]?, !raw.contains(nil),
               !raw.contains(where: { $0!.contains(separator) }) else { return nil }
+        // `inbox.a` is below INBOX too.
         return MailboxName(raw.map { $0! }.joined(separator: String(separator)))
+            .flatMap { MailboxName($0.levels(separator: separator).joined(separator: String(separator))) }
     }
 }

@@ -32,7 +32,9 @@ final class IndexFile {
     private let nameOffsets: UnsafeMutablePointer<UInt32>
 
     /// `nil` if there is no such file or it is damaged. A file that only cannot be read now is not taken for damaged.
-    init?(in directory: Handle, name: [UInt8] = name) throws(StoreError) {
+    ///
+    /// Without `rows` the messages are not looked at, damaged or not: STATUS and APPEND read a few pages only.
+    init?(in directory: Handle, name: [UInt8] = name, rows: Bool = true) throws(StoreError) {
         guard let file = directory.open(name, O_RDONLY | O_NOFOLLOW) else {
             if errno == ENOENT { return nil }
             throw failure("opening imapd.index")
@@ -46,7 +48,8 @@ final class IndexFile {
         }
         let bytes = UnsafeMutableRawBufferPointer(start: address, count: size)
         guard let header = IndexHeader(from: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[..<IndexHeader.byteCount])),
-              header.fits(bytes.count), header.verifies(UnsafeRawBufferPointer(bytes)) else {
+              header.fits(bytes.count),
+              header.verifies(UnsafeRawBufferPointer(bytes), rows ? IndexHeader.Section.allCases : [.keywords]) else {
             munmap(address, size)
             return nil
         }
@@ -225,7 +228,7 @@ struct IndexHeader {
         return sections[Section.nameOffset.rawValue].length == 4 * (count + 1) && (keywordSets == 0 || keywordSets == 16 * count)
     }
 
-    func verifies(_ file: UnsafeRawBufferPointer) -> Bool {
-        sections.allSatisfy { $0.checksum == clinux_checksum(file.baseAddress! + $0.offset, $0.length) }
+    func verifies(_ file: UnsafeRawBufferPointer, _ wanted: [Section]) -> Bool {
+        wanted.map { sections[$0.rawValue] }.allSatisfy { $0.checksum == clinux_checksum(file.baseAddress! + $0.offset, $0.length) }
     }
 }

@@ -78,9 +78,9 @@ extension Mailbox {
         Self.log(&finding, table, &transaction)
         let seenFrom = state.summary.uidNext
         if isBulk {
-            var ours = News()
-            state.apply(transaction, news: &ours)
-            tellOwn(ours)
+            var found: News? = News()
+            state.apply(transaction, news: &found)
+            if let found { tellOwn(found) }
             try checkpoint(isLogged: false)
         } else {
             try commit(transaction)
@@ -150,7 +150,7 @@ extension Mailbox {
         if !finding.hasTwins, finding.strays.isEmpty { transaction.summary.cur = due.curState }
         if transaction.summary.uidNext + UInt64(finding.arrivals.count) > 1 << 32 { finding.arrivals = [] }
         log(&finding, table, &transaction)
-        var news = News()
+        var news: News?
         state.apply(transaction, news: &news)
     }
 

@@ -66,14 +66,14 @@ final class Mailbox {
         // The mark first: it follows the log.
         let mark = directory.mark
         guard let log = try LogFile(in: directory.root),
-              var state = MailboxState(log, try IndexFile(in: directory.root), rows: hasRows),
+              var state = MailboxState(log, try IndexFile(in: directory.root, rows: hasRows), rows: hasRows),
               let size = log.file.status().map({ Int($0.st_size) }), size >= state.log.position else { return nil }
         if let mark, mark.generation > log.header.generation
             || mark.generation == log.header.generation && mark.length > UInt64(size) { return nil }
         guard let (transactions, isWhole) = state.log.readOn(size: size) else {
             throw failure("reading imapd.log of", directory.folder.directory)
         }
-        var news = News()
+        var news: News?
         for transaction in transactions { state.apply(transaction, news: &news) }
         if !isWhole, !cutTail(of: &state.log, size: size, logger, isLocked: isLocked) { return nil }
         return state
@@ -101,7 +101,9 @@ final class Mailbox {
             guard let (transactions, isWhole) = state.log.readOn(size: size) else {
                 throw failure("reading imapd.log of", directory.folder.directory)
             }
-            for transaction in transactions { state.apply(transaction, news: &news) }
+            var heard: News? = news
+            for transaction in transactions { state.apply(transaction, news: &heard) }
+            if let heard { news = heard }
             if !isWhole {
                 // Wait for whoever writes, then look again; if it is nobody, the tail is torn.
                 if !isLocked {
@@ -167,9 +169,11 @@ final class Mailbox {
         var transaction = transaction
         try raiseCeiling(of: &transaction.summary)
         try state.log.append(transaction, sync: sync)
-        var ours = News()
+        var ours: News?
         state.apply(transaction, news: &ours)
         directory.setMark(mark)
+        // Mostly this is done while the session is idle; but a session that never is must not make others read a log without end.
+        if hasRows, state.log.position > 4 * Self.longestLog { try? checkpoint() }
     }
 
     var mark: LogMark {

@@ -58,8 +58,9 @@ struct MailboxState {
         }
     }
 
-    /// Takes in what a transaction says. UIDs of messages that it expunges or whose flags it changes go to `news`.
-    mutating func apply(_ transaction: Transaction, news: inout News) {
+    /// Takes in what a transaction says. UIDs of messages that it expunges or whose flags it changes go to `news`, if they are
+    /// asked for.
+    mutating func apply(_ transaction: Transaction, news: inout News?) {
         summary = transaction.summary
         for entry in transaction.entries {
             if case .keyword(let keyword) = entry {
@@ -75,13 +76,13 @@ struct MailboxState {
             case .flags(let flags, let keywords, let ranges):
                 Self.forEachRow(table, ranges) { row in
                     table.setFlags(row, flags, keywords, modSequence: summary.modSequence)
-                    news.flagged.append(table.uid(row))
+                    news?.flagged.append(table.uid(row))
                 }
             case .expunge(let ranges):
                 for range in ranges { table.rememberExpunge(range, modSequence: summary.modSequence) }
                 Self.forEachRow(table, ranges) { row in
                     table.setPlace(row, table.place(row).union(.expunged))
-                    news.expunged.append(table.uid(row))
+                    news?.expunged.append(table.uid(row))
                 }
             case .named(let place, let flags, let ranges):
                 Self.forEachRow(table, ranges) { row in table.setName(row, place, flags) }

@@ -52,7 +52,7 @@ public final class MaildirStore: MailStore {
         let folder = try naming.folder(name)
         if folder == .inbox || isFolder(folder) { return folder }
         // Another program may have written the name in another way.
-        guard !name.string.utf8.allSatisfy({ $0 < 0x80 && $0 != 0x26 }) else { return nil }
+        guard name.string.hasPrefix("INBOX") || name.string.utf8.contains(where: { $0 >= 0x80 || $0 == 0x26 }) else { return nil }
         return try folders().first { naming.name($0) == name }
     }
 

@@ -12,8 +12,10 @@ extension OpenMaildir {
             var wanted = change.flags.keywords
             if change.action == .remove { wanted.formIntersection(mailbox.state.keywords) }
             let keywords = try mailbox.keywordSet(wanted, in: &transaction)
-            var groups: [FlagGroup: RowRanges] = [:]
-            var order: [FlagGroup] = []
+            // Messages that come to the same flags are one entry; those beside each other mostly do.
+            var groups: [(value: FlagGroup, rows: RowRanges)] = []
+            var known: [FlagGroup: Int] = [:]
+            var last = -1
             for row in rows(uids) {
                 guard let uid = UID(table.uid(row)) else { continue }
                 if let unchangedSince, table.modSequence(row) > unchangedSince.rawValue {
@@ -25,10 +27,16 @@ extension OpenMaildir {
                 let new = old.applying(change.action, change.flags.system, keywords)
                 guard new != old else { continue }
                 transaction.summary.recount(old.flags, new.flags)
-                if groups[new] == nil { order.append(new) }
-                groups[new, default: RowRanges()].append(row, uid: uid.rawValue)
+                if last < 0 || groups[last].value != new {
+                    last = known[new] ?? groups.count
+                    if last == groups.count {
+                        known[new] = last
+                        groups.append((new, RowRanges()))
+                    }
+                }
+                groups[last].rows.append(row, uid: uid.rawValue)
             }
-            for group in order { transaction.entries.append(.flags(group.flags, group.keywords, groups[group]!.ranges)) }
+            for group in groups { transaction.entries.append(.flags(group.value.flags, group.value.keywords, group.rows.ranges)) }
             if !transaction.entries.isEmpty { try mailbox.commit(transaction) }
             return result
         }
