@@ -84,7 +84,8 @@ public struct AddressList: Sendable {
             // A word alone is a local address.
             lexer.skipCFWS(keeping: &comment)
             if !phrase.isEmpty {
-                entries.append(.mailbox(name: commentAsName(), route: nil, mailbox: phrase, host: phrase.upperBound..<phrase.upperBound))
+                let none = phrase.upperBound..<phrase.upperBound
+                entries.append(.mailbox(name: commentAsName(), route: nil, mailbox: phrase, host: none))
             }
         }
     }
@@ -141,8 +142,10 @@ public struct AddressList: Sendable {
     private mutating func joined(_ range: Range<Int>) -> Range<Int> {
         guard text[range].contains(SP) else { return range }
         let start = text.count
+        let dot = UInt8(ascii: ".")
         for i in range {
-            if text[i] == SP, i + 1 < range.upperBound, text[i + 1] == UInt8(ascii: ".") || text[i - 1] == UInt8(ascii: ".") { continue }
+            let isInside = i > range.lowerBound && i + 1 < range.upperBound
+            if text[i] == SP, isInside, text[i - 1] == dot || text[i + 1] == dot { continue }
             text.append(text[i])
         }
         return start..<text.count
@@ -160,7 +163,8 @@ public struct AddressList: Sendable {
                 continue
             }
             text.append(contentsOf: lexer.take {
-                $0.isSpace || $0 == UInt8(ascii: "(") || $0 == UInt8(ascii: "[") || $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: ";") || isEnd($0)
+                $0.isSpace || $0 == UInt8(ascii: "(") || $0 == UInt8(ascii: "[") || $0 == UInt8(ascii: ",")
+                    || $0 == UInt8(ascii: ";") || isEnd($0)
             })
         }
         return start..<text.count

@@ -35,8 +35,8 @@ public struct BaseSubject: Sendable {
             }
             /// subj-refwd      = ("re" / ("fw" ["d"])) *WSP [subj-blob] ":"
             func replyOrForward(at i: Int) -> Int? {
-                var k: Int
-                if has("re", at: i) { k = i + 2 } else if has("fwd", at: i) { k = i + 3 } else if has("fw", at: i) { k = i + 2 } else { return nil }
+                guard has("re", at: i) || has("fw", at: i) else { return nil }
+                var k = has("fwd", at: i) ? i + 3 : i + 2
                 while k < end, s[k] == SP { k += 1 }
                 if let after = blob(at: k) { k = after }
                 return k < end && s[k] == UInt8(ascii: ":") ? k + 1 : nil

@@ -84,9 +84,7 @@ public final class CaseFolder {
                 continue
             }
             var bytes: [UInt8] = []
-            for value in folded {
-                if let scalar = Unicode.Scalar(value) { bytes.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter) }
-            }
+            for scalar in folded.compactMap({ Unicode.Scalar($0) }) { bytes.append(contentsOf: Array(String(scalar).utf8)) }
             guard bytes.count <= Self.longest else { continue }
             longer.append(bytes)
             page[index] = UInt32(longer.count - 1) | Self.isLonger

@@ -147,7 +147,9 @@ public struct CharsetDecoder: ~Copyable {
         }
     }
 
-    private mutating func convert(_ bytes: UnsafeRawBufferPointer, _ descriptor: UnsafeMutableRawPointer, into output: inout [UInt8]) {
+    private mutating func convert(
+        _ bytes: UnsafeRawBufferPointer, _ descriptor: UnsafeMutableRawPointer, into output: inout [UInt8]
+    ) {
         // iconv does not write through its input pointer; its type is historical.
         var from = UnsafeMutablePointer(mutating: bytes.baseAddress!.assumingMemoryBound(to: CChar.self))
         var left = bytes.count

@@ -20,7 +20,8 @@ public enum EncodedWord {
         }
 
         while i < value.count {
-            guard value[i] == UInt8(ascii: "="), i + 1 < value.count, value[i + 1] == UInt8(ascii: "?"), let word = Word(value, at: i) else {
+            guard value[i] == UInt8(ascii: "="), i + 1 < value.count, value[i + 1] == UInt8(ascii: "?"),
+                  let word = Word(value, at: i) else {
                 i += 1
                 continue
             }

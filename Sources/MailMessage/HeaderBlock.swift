@@ -28,7 +28,9 @@ public struct HeaderBlock {
             var colon = count
             while colon < end, bytes[colon] == SP || bytes[colon] == HT { colon &+= 1 }
             // Only the start of a line can be a name; see `Limits`.
-            guard count > start, colon < end, bytes[colon] == UInt8(ascii: ":"), colon - start < Limits.lineStart else { continue }
+            guard count > start, colon < end, bytes[colon] == UInt8(ascii: ":"), colon - start < Limits.lineStart else {
+                continue
+            }
             while end < bytes.count, bytes[end] == SP || bytes[end] == HT { end = lineEnd(end) }
             at = end
             return Field(name: start..<count, whole: start..<end, value: colon + 1..<end)
@@ -37,7 +39,9 @@ public struct HeaderBlock {
     }
 
     private func lineEnd(_ start: Int) -> Int {
-        guard let base = bytes.baseAddress, let found = memchr(base + start, Int32(LF), bytes.count - start) else { return bytes.count }
+        guard let base = bytes.baseAddress, let found = memchr(base + start, Int32(LF), bytes.count - start) else {
+            return bytes.count
+        }
         return UnsafeRawPointer(found) - base + 1
     }
 
@@ -62,7 +66,7 @@ public struct HeaderBlock {
         while let field = block.next() {
             let name = UnsafeRawBufferPointer(rebasing: header[field.name])
             let isNamed = names.contains { wanted in
-                wanted.count == name.count && strncasecmp(wanted, name.baseAddress!.assumingMemoryBound(to: CChar.self), name.count) == 0
+                wanted.count == name.count && zip(wanted, name).allSatisfy { $0.asciiLowercased == $1.asciiLowercased }
             }
             guard isNamed != isNot else { continue }
             appendLines(UnsafeRawBufferPointer(rebasing: header[field.whole]), to: &output)

@@ -35,13 +35,18 @@ public struct MessageDate: Hashable, Sendable {
                     if time != nil, zone == nil { zone = Self.numericZone(token) }
                 } else if let number = Self.number(token) {
                     // asctime(3) has the year after the time, everybody else before.
-                    if day == nil, token.count <= 2 { day = number } else if year == nil { year = Self.year(number, digits: token.count) }
+                    if day == nil, token.count <= 2 {
+                        day = number
+                    } else if year == nil {
+                        year = Self.year(number, digits: token.count)
+                    }
                 } else if let found = Self.month(token), month == nil {
                     month = found
                 } else if token.contains(UInt8(ascii: "-")), day == nil {
                     // "1-Jan-2020" of RFC 822's time.
-                    let fields = token.split(separator: UInt8(ascii: "-"), maxSplits: 3).map { UnsafeBufferPointer(rebasing: $0) }
-                    if fields.count == 3, let first = Self.number(fields[0]), let last = Self.number(fields[2]), let middle = Self.month(fields[1]) {
+                    let fields = Self.fields(token) { $0 == UInt8(ascii: "-") }
+                    if fields.count == 3, let first = Self.number(fields[0]), let middle = Self.month(fields[1]),
+                       let last = Self.number(fields[2]) {
                         day = first
                         month = middle
                         year = Self.year(last, digits: fields[2].count)
@@ -58,6 +63,12 @@ public struct MessageDate: Hashable, Sendable {
         seconds = midnight * 86_400 + Int64(hour * 3600 + minute * 60 + second) - Int64(self.zone) * 60
     }
 
+    private static func fields(
+        _ token: UnsafeBufferPointer<UInt8>, separatedBy isSeparator: (UInt8) -> Bool
+    ) -> [UnsafeBufferPointer<UInt8>] {
+        token.split(maxSplits: 4, whereSeparator: isSeparator).map { UnsafeBufferPointer(rebasing: $0) }
+    }
+
     private static func number(_ token: UnsafeBufferPointer<UInt8>) -> Int? {
         guard (1...5).contains(token.count) else { return nil }
         var value = 0
@@ -71,8 +82,10 @@ public struct MessageDate: Hashable, Sendable {
     /// hour ":" minute [":" second]
     private static func time(_ token: UnsafeBufferPointer<UInt8>) -> (Int, Int, Int)? {
         guard token.contains(UInt8(ascii: ":")) || token.contains(UInt8(ascii: ".")) else { return nil }
-        let fields = token.split(maxSplits: 4) { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".") }.map { UnsafeBufferPointer(rebasing: $0) }
-        guard fields.count >= 2, let hour = number(fields[0]), let minute = number(fields[1]), hour < 24, minute < 60 else { return nil }
+        let fields = fields(token) { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".") }
+        guard fields.count >= 2, let hour = number(fields[0]), let minute = number(fields[1]), hour < 24, minute < 60 else {
+            return nil
+        }
         let second = fields.count > 2 ? number(fields[2]) ?? 0 : 0
         return (hour, minute, min(second, 60))
     }
@@ -120,7 +133,8 @@ public struct MessageDate: Hashable, Sendable {
 
     private static let zones: [(StaticString, Int)] = [
         ("ut", 0), ("gmt", 0), ("utc", 0), ("z", 0), ("est", -5), ("edt", -4), ("cst", -6), ("cdt", -5),
-        ("mst", -7), ("mdt", -6), ("pst", -8), ("pdt", -7), ("cet", 1), ("cest", 2), ("met", 1), ("mest", 2), ("bst", 1), ("jst", 9),
+        ("mst", -7), ("mdt", -6), ("pst", -8), ("pdt", -7), ("cet", 1), ("cest", 2), ("met", 1), ("mest", 2),
+        ("bst", 1), ("jst", 9),
     ]
 
     /// Days since the epoch; `nil` unless there is such a day.

@@ -144,11 +144,12 @@ extension MessageParser {
     func delimiter(_ line: UnsafePointer<UInt8>, _ count: Int) -> (level: Int, isLast: Bool)? {
         var count = count
         while count > 0, line[count - 1] == SP || line[count - 1] == HT { count -= 1 }
+        let dash = UInt8(ascii: "-")
         var level = open.count - 1
         while level >= 0 {
             let boundary = open[level].boundary
             let rest = count - boundary.count
-            if !boundary.isEmpty, rest == 0 || rest == 2 && line[count - 1] == UInt8(ascii: "-") && line[count - 2] == UInt8(ascii: "-"),
+            if !boundary.isEmpty, rest == 0 || rest == 2 && line[count - 1] == dash && line[count - 2] == dash,
                boundaries.withUnsafeBufferPointer({ memcmp($0.baseAddress! + boundary.lowerBound, line, boundary.count) == 0 }) {
                 // With as many parts as we will hold, the last one takes the rest.
                 return rest == 0 && structure.parts.count >= Limits.parts ? nil : (level, rest == 2)

@@ -262,7 +262,7 @@ public struct MessageParser: Sendable {
             isFirstHeaderLine = false
         } else {
             finishField()
-            if !beginField(line, length), isFirstHeaderLine, open.count > 0, !structure.parts[open[open.count - 1].part].isMessage {
+            if !beginField(line, length), isFirstHeaderLine, let part = open.last?.part, !structure.parts[part].isMessage {
                 // A part that begins with text: its empty line is missing.
                 endHeader(lineStart)
                 return

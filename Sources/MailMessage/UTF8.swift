@@ -39,8 +39,7 @@ func isASCII(_ bytes: UnsafeRawBufferPointer) -> Bool {
     var i = 0
     var all: UInt64 = 0
     while i &+ 32 <= bytes.count {
-        all |= bytes.loadUnaligned(fromByteOffset: i, as: UInt64.self) | bytes.loadUnaligned(fromByteOffset: i &+ 8, as: UInt64.self)
-            | bytes.loadUnaligned(fromByteOffset: i &+ 16, as: UInt64.self) | bytes.loadUnaligned(fromByteOffset: i &+ 24, as: UInt64.self)
+        for word in 0..<4 { all |= bytes.loadUnaligned(fromByteOffset: i &+ word &* 8, as: UInt64.self) }
         if all & 0x8080_8080_8080_8080 != 0 { return false }
         i &+= 32
     }

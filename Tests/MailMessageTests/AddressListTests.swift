@@ -9,7 +9,8 @@ struct AddressListTests {
         ("Joe Q. Public <john.q.public@example.com>", ["\"Joe Q. Public\" john.q.public@example.com"]),
         ("\"Giant; \\\"Big\\\" Box\" <sysservices@example.net>", ["\"Giant; \"Big\" Box\" sysservices@example.net"]),
         ("Who? <one@y.test>, boss@nil.test", ["\"Who?\" one@y.test", "boss@nil.test"]),
-        ("A Group:Ed Jones <joe@where.test>,John <jdoe@one.test>;", ["A Group:", "\"Ed Jones\" joe@where.test", "\"John\" jdoe@one.test", ";"]),
+        ("A Group:Ed Jones <joe@where.test>,John <jdoe@one.test>;", ["A Group:", "\"Ed Jones\" joe@where.test",
+         "\"John\" jdoe@one.test", ";"]),
         ("Undisclosed recipients:;", ["Undisclosed recipients:", ";"]),
         ("Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>", ["\"Pete\" pete@silly.test"]),
         ("(Empty list)(start)Hidden recipients  :(nobody(that I know))  ;", ["Hidden recipients:", ";"]),
@@ -18,7 +19,7 @@ struct AddressListTests {
         ("<@hosta.int,@jdkf.example:user@example.org>", ["@hosta.int,@jdkf.example|user@example.org"]),
         ("user@example.org (Full Name)", ["\"Full Name\" user@example.org"]),
         ("user@[IPv6:::1]", ["user@[IPv6:::1]"]),
-        ("\"a b\"@example.org", ["a b@example.org"]),
+        ("\"a b\"@example.org", ["a b@example.org"]), ("\" a\"@example.org", [" a@example.org"]), ("\"a \"@x", ["a @x"]),
         ("me@here <me@there>", ["\"me@here\" me@there"]),
         ("root", ["root@"]), ("<>", ["@"]), ("<root>", ["root@"]), ("", []), (",,,", []), (";", []),
         ("\"never closed <a@b>, c@d", ["never closed <a@b>, c@d@"]),
@@ -80,7 +81,8 @@ extension AddressList {
             func text(_ range: Range<Int>) -> String { Array(self[range]).text }
             return switch entry {
             case .mailbox(let name, let route, let mailbox, let host):
-                (name.map { "\"\(text($0))\" " } ?? "") + (route.map { text($0) + "|" } ?? "") + text(mailbox) + "@" + text(host)
+                (name.map { "\"\(text($0))\" " } ?? "") + (route.map { text($0) + "|" } ?? "") + text(mailbox) + "@"
+                 + text(host)
             case .groupStart(let name): text(name) + ":"
             case .groupEnd: ";"
             }

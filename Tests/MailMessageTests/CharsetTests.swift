@@ -4,9 +4,12 @@ import Testing
 @Suite("Charset")
 struct CharsetTests {
     @Test("makes UTF-8 of what mail declares", arguments: [
-        ("us-ascii", [0x61], "a"), ("utf-8", [0xC3, 0xA9], "é"), ("ISO-8859-1", [0xE9, 0x80], "é€"), ("iso-8859-15", [0xA4], "€"),
-        ("windows-1252", [0x93, 0x94], "\u{201C}\u{201D}"), ("koi8-r", [0xC1, 0xC2], "аб"), ("ISO-2022-JP", [0x1B, 0x24, 0x42, 0x46, 0x7C, 0x1B, 0x28, 0x42], "日"),
-        ("shift_jis", [0x93, 0xFA], "日"), ("gb2312", [0xC4, 0xE3], "你"), ("big5", [0xA7, 0x41], "你"), ("euc-kr", [0xB0, 0xA1], "가"),
+        ("us-ascii", [0x61], "a"), ("utf-8", [0xC3, 0xA9], "é"), ("ISO-8859-1", [0xE9, 0x80], "é€"), ("iso-8859-15", [0xA4],
+         "€"),
+        ("windows-1252", [0x93, 0x94], "\u{201C}\u{201D}"), ("koi8-r", [0xC1, 0xC2], "аб"),
+        ("ISO-2022-JP", [0x1B, 0x24, 0x42, 0x46, 0x7C, 0x1B, 0x28, 0x42], "日"),
+        ("shift_jis", [0x93, 0xFA], "日"), ("gb2312", [0xC4, 0xE3], "你"), ("big5", [0xA7, 0x41], "你"),
+        ("euc-kr", [0xB0, 0xA1], "가"),
         ("utf-16", [0xFE, 0xFF, 0x00, 0xE9], "é"), ("utf-7", Array("+AOk-".utf8), "é"),
         ("utf-8", [0x61, 0xFF, 0x62], "a\u{FFFD}b"), ("utf-8", [0xC3], "\u{FFFD}"), ("euc-jp", [0xFF, 0x61], "\u{FFFD}a"),
         ("us-ascii", [0xE9], "é"), ("us-ascii", [0xC3, 0xA9], "é"),
@@ -18,7 +21,8 @@ struct CharsetTests {
         #expect(decoded(charset, bytes.map { [$0] }).text == expected)
     }
 
-    @Test("does not know every name", arguments: ["", "x-unknown", "utf-8//TRANSLIT", "../../etc/passwd", "a b", String(repeating: "x", count: 100)])
+    @Test("does not know every name", arguments: ["", "x-unknown", "utf-8//TRANSLIT", "../../etc/passwd", "a b",
+        String(repeating: "x", count: 100)])
     func unknown(name: String) {
         #expect(Charset(name.utf8) == nil)
     }
@@ -51,13 +55,15 @@ struct CharsetTests {
 struct EncodedWordTests {
     /// RFC 2047 §8, and what it does not have.
     @Test("is decoded as people read it", arguments: [
-        ("(=?ISO-8859-1?Q?a?=)", "(a)"), ("(=?ISO-8859-1?Q?a?= b)", "(a b)"), ("(=?ISO-8859-1?Q?a?= =?ISO-8859-1?Q?b?=)", "(ab)"),
+        ("(=?ISO-8859-1?Q?a?=)", "(a)"), ("(=?ISO-8859-1?Q?a?= b)", "(a b)"), ("(=?ISO-8859-1?Q?a?= =?ISO-8859-1?Q?b?=)",
+         "(ab)"),
         ("(=?ISO-8859-1?Q?a?=  =?ISO-8859-1?Q?b?=)", "(ab)"), ("(=?ISO-8859-1?Q?a_b?=)", "(a b)"),
         ("(=?ISO-8859-1?Q?a?= =?ISO-8859-2?Q?_b?=)", "(a b)"),
         ("=?ISO-8859-1?Q?Andr=E9?= Pirard", "André Pirard"),
         ("=?ISO-8859-1?B?SWYgeW91IGNhbiByZWFkIHRoaXMgeW8=?= =?ISO-8859-2?B?dSB1bmRlcnN0YW5kIHRoZSBleGFtcGxlLg==?=",
          "If you can read this you understand the example."),
-        ("=?utf-8?b?w6RwZmVs?=", "äpfel"), ("=?utf-8?q?caf=C3?= =?utf-8?q?=A9?=", "café"), ("=?US-ASCII*EN?Q?Keith_Moore?=", "Keith Moore"),
+        ("=?utf-8?b?w6RwZmVs?=", "äpfel"), ("=?utf-8?q?caf=C3?= =?utf-8?q?=A9?=", "café"),
+        ("=?US-ASCII*EN?Q?Keith_Moore?=", "Keith Moore"),
         ("=?x-unknown?q?a?=", "=?x-unknown?q?a?="), ("=?utf-8?x?a?=", "=?utf-8?x?a?="), ("=?utf-8?q?open", "=?utf-8?q?open"),
         ("=?", "=?"), ("a =?utf-8?q??= b", "a  b"), ("plain", "plain"), ("", ""), ("=?utf-8?q?with space?=", "with space"),
         ("=?utf-8?q?=ZZ?=", "=ZZ"),

@@ -29,8 +29,10 @@ struct MessageParserTests {
     }
 
     @Test("knows where a section is", arguments: [
-        ("rfc2046-multipart-mixed", [1], nil, "This is implicitly typed plain US-ASCII text.\r\nIt does NOT end with a linebreak."),
-        ("rfc2046-multipart-mixed", [2], nil, "This is explicitly typed plain US-ASCII text.\r\nIt DOES end with a linebreak.\r\n"),
+        ("rfc2046-multipart-mixed", [1], nil,
+         "This is implicitly typed plain US-ASCII text.\r\nIt does NOT end with a linebreak."),
+        ("rfc2046-multipart-mixed", [2], nil,
+         "This is explicitly typed plain US-ASCII text.\r\nIt DOES end with a linebreak.\r\n"),
         ("rfc2046-multipart-mixed", [1], .mime, "\r\n"),
         ("rfc2046-multipart-mixed", [2], .mime, "Content-type: text/plain; charset=us-ascii\r\n\r\n"),
         ("rfc2046-multipart-mixed", [3], nil, nil),
@@ -65,7 +67,8 @@ struct MessageParserTests {
          "Content-Type: text/html; charset=iso-8859-1\nContent-Transfer-Encoding: base64\n\n"),
         ("forwarded-multipart", [2], .header,
          "From: b@example.org\nTo: a@example.org\nSubject: two\nContent-Type: multipart/alternative; boundary=i\n\n"),
-        ("rfc2046-digest", [2, 1], .header, "From: someone-else\nDate: Fri, 26 Mar 1993 11:13:32 +0200\nSubject: my opinion\n\n"),
+        ("rfc2046-digest", [2, 1], .header,
+         "From: someone-else\nDate: Fri, 26 Mar 1993 11:13:32 +0200\nSubject: my opinion\n\n"),
         ("rfc2046-digest", [2, 2, 1], nil, "  ... another body goes here ...\n"),
     ] as [(String, [UInt32], SectionPart?, String?)])
     func section(name: String, path: [UInt32], section: SectionPart?, expected: String?) {
@@ -166,7 +169,8 @@ struct MessageParserTests {
         var result: [UInt8] = []
         for piece in pieces {
             var output = [UInt8](repeating: 0, count: WireConverter.longest(piece.count))
-            let count = piece.withUnsafeBytes { piece in output.withUnsafeMutableBytes { converter.convert(piece, to: $0.baseAddress!) } }
+            let count = piece.withUnsafeBytes { piece in output.withUnsafeMutableBytes { converter.convert(piece,
+                to: $0.baseAddress!) } }
             result += output[0..<count]
         }
         return result
@@ -174,7 +178,8 @@ struct MessageParserTests {
 
     /// All that can be known of a structure.
     private func description(_ structure: MessageStructure) -> String {
-        let names: [FieldName] = [.date, .subject, .from, .to, .cc, .messageID, .contentType, .contentDisposition, .contentTransferEncoding]
+        let names: [FieldName] = [.date, .subject, .from, .to, .cc, .messageID, .contentType, .contentDisposition,
+            .contentTransferEncoding]
         return "\(structure.whole)" + structure.parts.indices.map { index in
             let part = structure.parts[index]
             let fields = names.map { structure.values($0, of: index).map { Array($0) } }

@@ -12,7 +12,8 @@ struct StructuredFieldTests {
         ("text/plain; ; =x; a; b=; c=\"", "text/plain b= c="),
         ("text/plain charset=utf-8", "text/plain"),
         ("text", ""), ("/plain", ""), ("", ""), (";", ""), ("text/", ""),
-        ("application/x-stuff; title*0*=us-ascii'en'This%20; title*1=\"b\"", "application/x-stuff title*0*=us-ascii'en'This%20 title*1=b"),
+        ("application/x-stuff; title*0*=us-ascii'en'This%20; title*1=\"b\"",
+         "application/x-stuff title*0*=us-ascii'en'This%20 title*1=b"),
         ("multipart/mixed; boundary=gc0p4Jq0M2Yt08jU534c0p", "multipart/mixed boundary=gc0p4Jq0M2Yt08jU534c0p"),
     ])
     func contentType(value: String, expected: String) {

@@ -14,7 +14,8 @@ struct TransferDecoderTests {
 
     @Test("decodes base64", arguments: [
         ("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYg==", "foob"), ("Zm9v\r\nYmFy\r\n", "foobar"),
-        ("Z m 9 v", "foo"), ("Zm9vYg", "foob"), ("Zg==Zg==", "ff"), ("!Zm9v!", "foo"), ("Z", ""), ("====", ""), ("Zm9v=", "foo"),
+        ("Z m 9 v", "foo"), ("Zm9vYg", "foob"), ("Zg==Zg==", "ff"), ("!Zm9v!", "foo"), ("Z", ""), ("====", ""), ("Zm9v=",
+         "foo"),
     ])
     func base64(encoded: String, expected: String) {
         #expect(decode(.base64, [Array(encoded.utf8)]).text == expected)
@@ -34,11 +35,13 @@ struct TransferDecoderTests {
     @Test("round-trips, in any pieces", arguments: 0..<20)
     func roundTrip(seed: UInt64) {
         var generator = SeededGenerator(seed: seed)
-        let original = (0..<Int.random(in: 0...3000, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        let original = (0..<Int.random(in: 0...3000, using: &generator)).map { _ in UInt8.random(in: 0...255,
+            using: &generator) }
         let base64 = Array(Data(original).base64EncodedString(options: .lineLength76Characters).utf8)
         #expect(decode(.base64, base64.pieces(using: &generator)) == original)
         let quoted = original.enumerated().flatMap { index, byte in
-            Array((index % 20 == 19 ? "=\r\n" : "").utf8) + (byte > 0x20 && byte < 0x7F && byte != 0x3D ? [byte] : Array(String(format: "=%02X", byte).utf8))
+            Array((index % 20 == 19 ? "=\r\n" : "").utf8)
+                + (byte > 0x20 && byte < 0x7F && byte != 0x3D ? [byte] : Array(String(format: "=%02X", byte).utf8))
         }
         #expect(decode(.quotedPrintable, quoted.pieces(using: &generator)) == original)
     }

@@ -10,7 +10,9 @@ struct EnvelopeWriter {
 
     /// envelope        = "(" env-date SP env-subject SP env-from SP env-sender SP env-reply-to SP env-to SP env-cc SP
     ///                   env-bcc SP env-in-reply-to SP env-message-id ")"
-    mutating func envelope(_ structure: borrowing MessageStructure, of message: MessageStructure.Index, into out: inout Serializer) {
+    mutating func envelope(
+        _ structure: borrowing MessageStructure, of message: MessageStructure.Index, into out: inout Serializer
+    ) {
         out.open()
         Self.nstring(structure.value(.date, of: message), into: &out)
         out.space()
@@ -46,7 +48,9 @@ struct EnvelopeWriter {
     }
 
     /// address         = "(" addr-name SP addr-adl SP addr-mailbox SP addr-host ")"
-    private func address(_ name: Range<Int>?, _ route: Range<Int>?, _ mailbox: Range<Int>?, _ host: Range<Int>?, into out: inout Serializer) {
+    private func address(
+        _ name: Range<Int>?, _ route: Range<Int>?, _ mailbox: Range<Int>?, _ host: Range<Int>?, into out: inout Serializer
+    ) {
         out.open()
         Self.nstring(name.map { addresses[$0] }, into: &out)
         out.space()

@@ -19,7 +19,8 @@ struct FetchProgram {
         for attribute in requested where !attributes.contains(attribute) { attributes.append(attribute) }
         self.attributes = attributes
         needsContent = attributes.contains { $0.scope != .none }
-        scope = attributes.contains { $0.scope == .structure } ? .whole : attributes.contains { $0.scope == .header } ? .header : nil
+        let scopes = attributes.map(\.scope)
+        scope = scopes.contains(.structure) ? .whole : scopes.contains(.header) ? .header : nil
         needsDetails = attributes.contains { $0 == .internalDate || $0 == .rfc822Size }
         needsWhole = attributes.contains { $0.scope == .bytes }
         setsSeen = attributes.contains(where: \.setsSeen)

@@ -11,7 +11,9 @@ final class HeaderSummaries {
     init(_ mailbox: any OpenMailbox) { self.mailbox = mailbox }
 
     /// The header's fields; none, if the message's content is gone.
-    func withHeader<Result>(_ uid: UID, _ body: (MessageStructure) throws(ContentFailure) -> Result) throws(ContentFailure) -> Result {
+    func withHeader<Result>(
+        _ uid: UID, _ body: (MessageStructure) throws(ContentFailure) -> Result
+    ) throws(ContentFailure) -> Result {
         let structure: MessageStructure
         do throws(ContentFailure) {
             do { reader.open(try mailbox.content(uid)) } catch { throw ContentFailure.store(error) }

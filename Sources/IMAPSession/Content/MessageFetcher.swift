@@ -105,7 +105,8 @@ final class MessageFetcher {
         switch attribute {
         case .uid: sink.out.fetchUID(message.uid)
         case .flags:
-            sink.out.fetchFlags(message.metadata.flags, message.metadata.keywords, of: mailbox.keywords, isRecent: message.isRecent)
+            let metadata = message.metadata
+            sink.out.fetchFlags(metadata.flags, metadata.keywords, of: mailbox.keywords, isRecent: message.isRecent)
         case .modSeq: sink.out.fetchModSeq(message.metadata.modSequence)
         case .internalDate: sink.out.fetchInternalDate(InternalDate(seconds: message.details?.internalDate ?? 0))
         case .rfc822Size: sink.out.fetchSize(message.details?.size ?? 0)
@@ -236,7 +237,9 @@ final class MessageFetcher {
     }
 
     /// Writes `part` with CRLF for line ends, but for the first `skip` bytes and what is beyond `limit`.
-    private func write(_ part: UnsafeRawBufferPointer, _ converter: inout WireConverter, skipping skip: Int, atMost limit: Int) -> Int {
+    private func write(
+        _ part: UnsafeRawBufferPointer, _ converter: inout WireConverter, skipping skip: Int, atMost limit: Int
+    ) -> Int {
         var written = 0
         sink.out.write(atMost: WireConverter.longest(part.count)) { buffer in
             let count = converter.convert(part, to: buffer.baseAddress!)
@@ -315,7 +318,8 @@ final class MessageFetcher {
         if part.isEmpty {
             return try reader.forEachDecoded(in: try whole(message), .identity, asWire: true, body)
         }
-        guard let structure = message.structure, let index = structure.part(part), let extent = structure.extent(part, nil) else { return }
+        guard let structure = message.structure, let index = structure.part(part) else { return }
+        let extent = structure.parts[index].body
         try reader.forEachDecoded(in: extent, structure.encoding(of: index) ?? .identity, asWire: true, body)
     }
 }

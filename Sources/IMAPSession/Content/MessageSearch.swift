@@ -16,7 +16,7 @@ final class MessageSearch {
     private var decoded: [UInt8] = []
 
     init(_ command: SearchCommand, in mailbox: any OpenMailbox, _ environment: SearchEnvironment) throws(UnknownCharset) {
-        var compiler = try SearchCompiler(charset: command.charset, mailbox: mailbox, environment: environment, folder: CaseFolder())
+        var compiler = try SearchCompiler(command.charset, mailbox, environment)
         program = compiler.compile(command.key)
         headerSearchers = compiler.headerSearchers
         texts = TextScan(compiler.textSearchers, reader)
@@ -25,12 +25,9 @@ final class MessageSearch {
     }
 
     /// Those of `uids` that match, in the same order.
-    ///
-    /// `progress` is called now and then with the number of messages looked at.
-    func matches(among uids: [UID], progress: (Int) throws(ContentFailure) -> Void = { _ in }) throws(ContentFailure) -> [UID] {
+    func matches(among uids: [UID]) throws(ContentFailure) -> [UID] {
         var result: [UID] = []
-        for (index, uid) in uids.enumerated() {
-            if index & 0xFF == 0xFF { try progress(index) }
+        for uid in uids {
             guard let metadata = mailbox.metadata(uid) else { continue }
             var message = Message(uid: uid, metadata: metadata)
             if try evaluate(program, &message) == .yes { result.append(uid) }
@@ -101,8 +98,8 @@ final class MessageSearch {
             return days.contains(seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400)
         case .size(let sizes): return sizes.contains(try details(&message).size)
         case .sent(let days):
-            guard let value = try header(&message).value(.date, of: MessageStructure.root), let date = MessageDate(value) else { return false }
-            return days.contains(date.localDay)
+            let value = try header(&message).value(.date, of: MessageStructure.root)
+            return value.flatMap { MessageDate($0) }.map { days.contains($0.localDay) } ?? false
         case .header(let name, let index): return try searchHeader(name, index, &message)
         case .text(let index):
             if let found = message.found { return found[index] }

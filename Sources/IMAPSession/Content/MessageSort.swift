@@ -22,9 +22,7 @@ struct MessageSort {
     }
 
     /// `uids`, which ascend, in the order of the keys; those that compare equal stay as they are (RFC 5256 §3).
-    ///
-    /// `progress` is called now and then with the number of messages looked at.
-    mutating func sorted(_ uids: [UID], progress: (Int) throws(ContentFailure) -> Void = { _ in }) throws(ContentFailure) -> [UID] {
+    mutating func sorted(_ uids: [UID]) throws(ContentFailure) -> [UID] {
         let needsHeader = keys.contains {
             switch $0.criterion {
             case .arrival, .size: false
@@ -34,8 +32,7 @@ struct MessageSort {
         // By position, not by message: one array for each key.
         var columns = [[Value]](repeating: [], count: keys.count)
         for column in columns.indices { columns[column].reserveCapacity(uids.count) }
-        for (index, uid) in uids.enumerated() {
-            if index & 0xFF == 0xFF { try progress(index) }
+        for uid in uids {
             if needsHeader {
                 try summaries.withHeader(uid) { (header) throws(ContentFailure) in
                     for (column, key) in keys.enumerated() { columns[column].append(try value(key.criterion, header, uid)) }
@@ -54,7 +51,9 @@ struct MessageSort {
         return order.map { uids[$0] }
     }
 
-    private mutating func value(_ criterion: SortCommand.Criterion, _ header: MessageStructure?, _ uid: UID) throws(ContentFailure) -> Value {
+    private mutating func value(
+        _ criterion: SortCommand.Criterion, _ header: MessageStructure?, _ uid: UID
+    ) throws(ContentFailure) -> Value {
         switch criterion {
         case .arrival: return .number(try summaries.details(uid).internalDate)
         case .size: return .number(Int64(clamping: try summaries.details(uid).size))

@@ -10,16 +10,12 @@ struct MessageThread {
     init(in mailbox: any OpenMailbox) { summaries = HeaderSummaries(mailbox) }
 
     /// The threads of `uids`, which ascend; `number` is what the client calls a message.
-    ///
-    /// `progress` is called now and then with the number of messages looked at.
     func threads(
-        _ uids: [UID], by algorithm: ThreadCommand.Algorithm, number: (UID) -> UInt32,
-        progress: (Int) throws(ContentFailure) -> Void = { _ in }
+        _ uids: [UID], by algorithm: ThreadCommand.Algorithm, number: (UID) -> UInt32
     ) throws(ContentFailure) -> [Serializer.ThreadEntry] {
         var messages: [ThreadedMessage] = []
         messages.reserveCapacity(uids.count)
-        for (index, uid) in uids.enumerated() {
-            if index & 0xFF == 0xFF { try progress(index) }
+        for uid in uids {
             messages.append(try summaries.withHeader(uid) { (header) throws(ContentFailure) in
                 var message = ThreadedMessage(number: number(uid), date: try summaries.sentDate(header, uid))
                 (message.subject, message.isReplyOrForward) = summaries.baseSubject(header)
@@ -49,7 +45,10 @@ struct MessageThread {
     static func orderedSubject(_ messages: [ThreadedMessage]) -> [Serializer.ThreadEntry] {
         var order: [Int] = []
         var threads: [[UInt8]: [Int]] = [:]
-        for index in messages.indices.sorted(by: { messages[$0].date != messages[$1].date ? messages[$0].date < messages[$1].date : $0 < $1 }) {
+        let byDate = messages.indices.sorted { a, b in
+            messages[a].date != messages[b].date ? messages[a].date < messages[b].date : a < b
+        }
+        for index in byDate {
             let subject = messages[index].subject
             if threads[subject] == nil { order.append(index) }
             threads[subject, default: []].append(index)

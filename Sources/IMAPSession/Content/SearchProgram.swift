@@ -58,7 +58,7 @@ struct SearchCompiler {
     private let charset: Charset
     private let mailbox: any OpenMailbox
     private let environment: SearchEnvironment
-    private let folder: CaseFolder
+    private let folder = CaseFolder()
 
     private(set) var headerSearchers: [TextSearcher] = []
     private(set) var textSearchers: [TextQuery] = []
@@ -70,8 +70,9 @@ struct SearchCompiler {
         var isHeaderToo: Bool
     }
 
-    init(charset name: [UInt8]?, mailbox: any OpenMailbox, environment: SearchEnvironment, folder: CaseFolder) throws(UnknownCharset) {
-        // Without a charset it is UTF-8 (RFC 9051 §6.4.4), or US-ASCII (RFC 3501), of which UTF-8 is made.
+    /// `name` is the charset that the command named; without one it is UTF-8 (RFC 9051 §6.4.4), or the US-ASCII of
+    /// RFC 3501, which UTF-8 contains.
+    init(_ name: [UInt8]?, _ mailbox: any OpenMailbox, _ environment: SearchEnvironment) throws(UnknownCharset) {
         if let name {
             guard let known = Charset(name) else { throw UnknownCharset() }
             charset = known
@@ -80,7 +81,6 @@ struct SearchCompiler {
         }
         self.mailbox = mailbox
         self.environment = environment
-        self.folder = folder
     }
 
     /// `SearchKey` is as deep as the parser allows, no deeper.

@@ -56,7 +56,9 @@ struct ThreadForest {
             var previous: Int?
             for reference in message.references {
                 let current = node(reference, &nodes)
-                if let previous, nodes[current].parent == nil, !isAncestor(current, of: previous) { setParent(of: current, to: previous) }
+                if let previous, nodes[current].parent == nil, !isAncestor(current, of: previous) {
+                    setParent(of: current, to: previous)
+                }
                 previous = current
             }
             // (B) The last of them is the parent, whatever others said; none, if that would make a loop.

@@ -45,7 +45,8 @@ final class FakeMailbox: OpenMailbox {
         let message = message(uid)
         detailsAsked += 1
         if message.isGone { throw .messageGone(uid) }
-        return MessageDetails(internalDate: message.internalDate, saveDate: 0, size: message.claimedSize ?? UInt64(message.bytes.withCRLF.count))
+        return MessageDetails(internalDate: message.internalDate, saveDate: 0,
+            size: message.claimedSize ?? UInt64(message.bytes.withCRLF.count))
     }
 
     func content(_ uid: UID) throws(StoreError) -> any MessageContent {
@@ -79,7 +80,8 @@ final class FakeMailbox: OpenMailbox {
     func forget(_ uids: [UID]) {}
     func changeDescriptor() throws(StoreError) -> Int32 { -1 }
     func claimRecent() throws(StoreError) -> [UID] { [] }
-    func store(_ uids: [UID], _ change: FlagChange, unchangedSince: ModSequence?) throws(StoreError) -> StoreResult { StoreResult() }
+    func store(_ uids: [UID], _ change: FlagChange,
+        unchangedSince: ModSequence?) throws(StoreError) -> StoreResult { StoreResult() }
     func expunge(_ uids: [UID]) throws(StoreError) -> [UID] { [] }
     func copy(_ uids: [UID], to name: MailboxName) throws(StoreError) -> CopyResult { throw .readOnly }
     func move(_ uids: [UID], to name: MailboxName) throws(StoreError) -> CopyResult { throw .readOnly }
@@ -141,7 +143,8 @@ func fetch(
     try sink.flush()
     guard sink.sent.suffix(2) == [0x0D, 0x0A] else { throw MalformedResponse("no CRLF at the end") }
     var reader = ResponseReader(Array(sink.sent.dropLast(2)))
-    guard case .data(let nodes) = try reader.response(), nodes.count == 3, nodes[0].atomText == "1", nodes[1].atomText == "FETCH",
+    guard case .data(let nodes) = try reader.response(), nodes.count == 3, nodes[0].atomText == "1", nodes[1].atomText
+          == "FETCH",
           case .list(let items) = nodes[2], items.count % 2 == 0 else { throw MalformedResponse("no FETCH response") }
     var result: [String: ResponseNode] = [:]
     for at in stride(from: 0, to: items.count, by: 2) {

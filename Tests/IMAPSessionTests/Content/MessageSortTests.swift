@@ -5,7 +5,8 @@ import Testing
 
 @Suite("MessageSort and MessageThread")
 struct MessageSortTests {
-    private static func message(_ number: Int, subject: String = "s", from: String = "a@b", to: String = "c@d", date: String? = nil, more: String = "") -> [UInt8] {
+    private static func message(_ number: Int, subject: String = "s", from: String = "a@b", to: String = "c@d",
+        date: String? = nil, more: String = "") -> [UInt8] {
         Array("From: \(from)\nTo: \(to)\nSubject: \(subject)\n\(date.map { "Date: \($0)\n" } ?? "")Message-ID: <\(number)@x>\n\(more)\nbody\n".utf8)
     }
 
@@ -14,12 +15,14 @@ struct MessageSortTests {
         ([.init(.size, reverse: false)], [4, 1, 3, 2]), ([.init(.date, reverse: false)], [2, 1, 3, 4]),
         ([.init(.subject, reverse: false)], [2, 1, 3, 4]), ([.init(.subject, reverse: true)], [4, 1, 3, 2]),
         ([.init(.subject, reverse: false), .init(.arrival, reverse: false)], [2, 3, 1, 4]),
-        ([.init(.from, reverse: false)], [4, 3, 2, 1]), ([.init(.to, reverse: false)], [2, 1, 3, 4]), ([.init(.cc, reverse: true)], [3, 1, 2, 4]),
+        ([.init(.from, reverse: false)], [4, 3, 2, 1]), ([.init(.to, reverse: false)], [2, 1, 3, 4]),
+        ([.init(.cc, reverse: true)], [3, 1, 2, 4]),
     ] as [([SortCommand.Key], [UInt32])])
     func sort(keys: [SortCommand.Key], expected: [UInt32]) throws {
         let mailbox = FakeMailbox([
             Self.message(1, subject: "Re: banana", from: "zoe@x", date: "2 Jan 2020 00:00:00 +0000"),
-            Self.message(2, subject: "Apple", from: "Aaron <mike@x>", to: "A@x", date: "1 Jan 2020 23:00:00 -0000", more: "X: longest of all of them here\n"),
+            Self.message(2, subject: "Apple", from: "Aaron <mike@x>", to: "A@x", date: "1 Jan 2020 23:00:00 -0000",
+                more: "X: longest of all of them here\n"),
             Self.message(3, subject: "BANANA", from: "bob@x", date: "2 Jan 2020 00:00:01 +0000", more: "Cc: someone@x\n"),
             Self.message(4, subject: "cherry", from: "al@x", to: "zz@x"),
         ])
@@ -47,7 +50,8 @@ struct MessageSortTests {
         return Array(serializer.bytes.dropLast(2).dropFirst("* THREAD ".count)).text
     }
 
-    private func message(_ number: UInt32, _ id: String? = nil, _ references: [String] = [], subject: String = "", isReply: Bool = false, date: Int64? = nil) -> ThreadedMessage {
+    private func message(_ number: UInt32, _ id: String? = nil, _ references: [String] = [], subject: String = "",
+        isReply: Bool = false, date: Int64? = nil) -> ThreadedMessage {
         var message = ThreadedMessage(number: number, date: date ?? Int64(number))
         message.id = id.map { Array($0.utf8) }
         message.references = references.map { Array($0.utf8) }
@@ -80,14 +84,17 @@ struct MessageSortTests {
         #expect(thread([message(1, "a", subject: "S"), message(2, "b", subject: "S", isReply: true)]) == "(1 2)")
         #expect(thread([message(1, "a", subject: "S", isReply: true), message(2, "b", subject: "S")]) == "(2 1)")
         #expect(thread([message(1, "a", subject: "S"), message(2, "b", subject: "S")]) == "((1)(2))")
-        #expect(thread([message(1, "a", subject: "S"), message(2, "b", subject: "S"), message(3, "c", subject: "S")]) == "((1)(2)(3))")
+        #expect(thread([message(1, "a", subject: "S"), message(2, "b", subject: "S"), message(3, "c", subject: "S")])
+            == "((1)(2)(3))")
         #expect(thread([message(1, "a", subject: ""), message(2, "b", subject: "")]) == "(1)(2)")
-        #expect(thread([message(1, "b", ["x"], subject: "S"), message(2, "c", ["x"], subject: "S"), message(3, "d", subject: "S")]) == "((1)(2)(3))")
+        #expect(thread([message(1, "b", ["x"], subject: "S"), message(2, "c", ["x"], subject: "S"), message(3, "d",
+            subject: "S")]) == "((1)(2)(3))")
     }
 
     @Test("threads by subject (RFC 5256 §4)")
     func orderedSubject() {
-        let messages = [message(1, subject: "B", date: 5), message(2, subject: "A", date: 1), message(3, subject: "B", date: 2), message(4, subject: "B", date: 9), message(5, subject: "A", date: 3)]
+        let messages = [message(1, subject: "B", date: 5), message(2, subject: "A", date: 1), message(3, subject: "B",
+            date: 2), message(4, subject: "B", date: 9), message(5, subject: "A", date: 3)]
         #expect(thread(messages, .orderedSubject) == "(2 5)(3 (1)(4))")
     }
 
@@ -127,9 +134,11 @@ struct MessageSortTests {
             Self.message(4, subject: "Re: =?utf-8?q?one?=", date: "4 Jan 2020 00:00:00 +0000"),
         ])
         let thread = MessageThread(in: mailbox)
-        #expect(try thread.threads(mailbox.uids, by: .references, number: { $0.rawValue * 10 }).map { [$0.number ?? 0, UInt32($0.depth)] }
+        #expect(try thread.threads(mailbox.uids, by: .references, number: { $0.rawValue * 10 }).map { [$0.number ?? 0,
+            UInt32($0.depth)] }
             == [[10, 0], [20, 1], [30, 2], [40, 1]])
-        #expect(try thread.threads(mailbox.uids, by: .orderedSubject, number: { $0.rawValue }).map { [$0.number ?? 0, UInt32($0.depth)] }
+        #expect(try thread.threads(mailbox.uids, by: .orderedSubject, number: { $0.rawValue }).map { [$0.number ?? 0,
+            UInt32($0.depth)] }
             == [[1, 0], [4, 1], [2, 0], [3, 0]])
     }
 }

@@ -30,8 +30,10 @@ extension [UInt8] {
     /// Itself with bytes changed, removed, doubled, or what matters to MIME put in.
     func mutated(using generator: inout SeededGenerator) -> [UInt8] {
         var result = self
-        let inserts: [String] = ["\n", "\r\n", "\r", "\n\n", "--", "--b\n", "--b--\n", "\"", "(", ")", "<", ">", "\\", "=?", "?=", ":", ";", "\0", "\u{E9}",
-                                 "Content-Type: multipart/mixed; boundary=b\n\n", "Content-Type: message/rfc822\n\n", "From: ", "{5}"]
+        let inserts: [String] = ["\n", "\r\n", "\r", "\n\n", "--", "--b\n", "--b--\n", "\"", "(", ")", "<", ">", "\\", "=?",
+            "?=", ":", ";", "\0", "\u{E9}",
+                                 "Content-Type: multipart/mixed; boundary=b\n\n", "Content-Type: message/rfc822\n\n",
+                                     "From: ", "{5}"]
         for _ in 0..<Int.random(in: 1...6, using: &generator) {
             let at = Int.random(in: 0...result.count, using: &generator)
             switch Int.random(in: 0..<4, using: &generator) {

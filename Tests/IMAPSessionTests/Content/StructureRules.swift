@@ -1,17 +1,21 @@
 /// The grammar of ENVELOPE and BODYSTRUCTURE (RFC 9051 §9), asked of a response that was read by somebody else's reader.
 enum StructureRules {
     static func envelope(_ node: ResponseNode) throws {
-        guard case .list(let fields) = node, fields.count == 10 else { throw MalformedResponse("an envelope of other than ten") }
+        guard case .list(let fields) = node, fields.count
+              == 10 else { throw MalformedResponse("an envelope of other than ten") }
         for index in [0, 1, 8, 9] { try nstring(fields[index]) }
         for field in fields[2...7] where field != .atom("NIL") {
-            guard case .list(let addresses) = field, !addresses.isEmpty else { throw MalformedResponse("an empty list of addresses") }
+            guard case .list(let addresses) = field,
+                  !addresses.isEmpty else { throw MalformedResponse("an empty list of addresses") }
             var isInGroup = false
             for address in addresses {
-                guard case .list(let parts) = address, parts.count == 4 else { throw MalformedResponse("an address of other than four") }
+                guard case .list(let parts) = address, parts.count
+                      == 4 else { throw MalformedResponse("an address of other than four") }
                 for part in parts { try nstring(part) }
                 if parts[3] == .atom("NIL") {
                     // A group's start has a name, its end has not.
-                    guard isInGroup == (parts[2] == .atom("NIL")) else { throw MalformedResponse("a group within or without a group") }
+                    guard isInGroup == (parts[2]
+                          == .atom("NIL")) else { throw MalformedResponse("a group within or without a group") }
                     isInGroup.toggle()
                 } else if parts[2] == .atom("NIL") { throw MalformedResponse("a host without a mailbox") }
             }
@@ -25,7 +29,8 @@ enum StructureRules {
             let children = fields.prefix { if case .list = $0 { true } else { false } }
             for child in children { try body(child, isExtended: isExtended) }
             let rest = fields.dropFirst(children.count)
-            guard rest.count == (isExtended ? 5 : 1), let subtype = rest.first else { throw MalformedResponse("a multipart of \(rest.count)") }
+            guard rest.count == (isExtended ? 5 : 1),
+                  let subtype = rest.first else { throw MalformedResponse("a multipart of \(rest.count)") }
             try string(subtype)
             guard isExtended else { return }
             let extension_ = Array(rest.dropFirst())
@@ -78,7 +83,8 @@ enum StructureRules {
 
     private static func parameters(_ node: ResponseNode) throws {
         if node == .atom("NIL") { return }
-        guard case .list(let nodes) = node, !nodes.isEmpty, nodes.count % 2 == 0 else { throw MalformedResponse("bad parameters") }
+        guard case .list(let nodes) = node, !nodes.isEmpty, nodes.count % 2
+              == 0 else { throw MalformedResponse("bad parameters") }
         for node in nodes { try string(node) }
     }
 
