@@ -5,27 +5,34 @@ import Transport
 
 /// What others did, and when the client hears of it (RFC 9051 §5.2, §7.5.1).
 extension Selected {
-    /// Takes in what others did. The client is told by `tell`.
+    /// Takes in what others did, if that can be found out: otherwise what we have is still true of a moment ago.
     mutating func refresh() throws(CommandFailure) {
+        do { try takeNews() } catch {
+            guard case .store(let reason) = error else { throw error }
+            account.note(reason)
+        }
+    }
+
+    /// Takes in what others did. The client is told by `tell`.
+    mutating func takeNews() throws(CommandFailure) {
         let changes: MailboxChanges
         do { changes = try mailbox.refresh() } catch {
             if case .noSuchMailbox = error { throw .mailboxGone }
-            // What we have is still true of a moment ago.
-            account.note(error)
-            return
+            throw .store(error)
         }
         guard !changes.isEmpty else { return }
         if !changes.added.isEmpty {
             view.append(changes.added)
             news.firstAdded = news.firstAdded ?? changes.added.first
-            try claimRecent()
+            claimRecent()
         }
         noteExpunged(changes.expunged)
         news.flagged.formUnion(UIDSet(changes.flagged))
     }
 
-    mutating func claimRecent() throws(CommandFailure) {
-        recent.formUnion(UIDSet(try storing { () throws(StoreError) in try mailbox.claimRecent() }))
+    /// Whether messages are \Recent is no reason to fail anything.
+    mutating func claimRecent() {
+        do { recent.formUnion(UIDSet(try mailbox.claimRecent())) } catch { account.note(error) }
     }
 
     /// Notes the loss of messages, for `tell`.
@@ -35,7 +42,9 @@ extension Selected {
     }
 
     /// Whether the message is still in the view only because the client has not been told that it is gone.
-    func isGone(_ uid: UID) -> Bool { mailbox.metadata(uid)?.isExpunged ?? true }
+    func isGone(_ uid: UID) -> Bool {
+        !news.expunged.isEmpty && (mailbox.metadata(uid)?.isExpunged ?? true)
+    }
 
     /// Tells the client what it does not know yet and may know now.
     mutating func tell(_ timing: Timing) throws(CommandFailure) {

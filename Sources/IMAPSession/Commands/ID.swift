@@ -5,8 +5,9 @@ extension Authenticated {
     /// ID (RFC 2971). What the client says of itself is for the log, and changes nothing that we do.
     func id(_ fields: [IDField]?) -> Completion {
         if let fields, !fields.isEmpty {
-            let metadata = fields.map { (Self.printable($0.name), Logger.MetadataValue.string(Self.printable($0.value ?? []))) }
-            logger.info("client", metadata: Logger.Metadata(metadata) { first, _ in first })
+            // One value: names that the client makes up must not pass for ours.
+            let identity = fields.map { Self.printable($0.name) + "=" + Self.printable($0.value ?? []) }.joined(separator: " ")
+            logger.info("client", metadata: ["id": "\(identity)"])
         }
         let identity = [(name: "name", value: "imapd")] + settings.identity
         wire.out.id(identity.map { IDField(name: Array($0.name.utf8), value: Array($0.value.utf8)) })

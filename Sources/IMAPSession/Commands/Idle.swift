@@ -51,7 +51,8 @@ extension Selected {
     mutating func idle() throws(CommandFailure) -> Completion {
         let descriptor = try storing { () throws(StoreError) in try mailbox.changeDescriptor() }
         return try account.idle(alongside: descriptor) { () throws(CommandFailure) in
-            try refresh()
+            // What cannot be found out would wake us again and again.
+            try takeNews()
             try tell([])
         }
     }

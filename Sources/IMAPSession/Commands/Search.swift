@@ -54,7 +54,17 @@ extension Selected {
     }
 
     func numbers(_ uids: [UID], byUID: Bool) -> [UInt32] {
-        uids.map { number($0, byUID: byUID) }
+        if byUID { return uids.map(\.rawValue) }
+        var numbers: [UInt32] = []
+        numbers.reserveCapacity(uids.count)
+        // The next message found is often the next one there is.
+        var next = 0
+        for uid in uids {
+            if next >= view.count || view.uid(at: next) != uid { next = view.index(of: uid) ?? 0 }
+            numbers.append(view.number(at: next).rawValue)
+            next += 1
+        }
+        return numbers
     }
 
     func number(_ uid: UID, byUID: Bool) -> UInt32 {

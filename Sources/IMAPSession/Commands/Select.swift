@@ -22,7 +22,7 @@ extension Authenticated {
         let mailbox = try storing { () throws(StoreError) in try store.open(name, readOnly: command.readOnly) }
         noteUse(ofModSequences: command.condstore)
         var state = Selected(account: self, mailbox: mailbox, view: MessageView(mailbox.uids))
-        try state.claimRecent()
+        state.claimRecent()
         try state.introduce()
         if let qresync = command.qresync { try state.resynchronize(qresync) }
         return state
