@@ -14,7 +14,9 @@ public struct TLSContextError: Error, Equatable {
 /// `@unchecked Sendable`: OpenSSL's contexts may be used by any number of threads at once; ours is changed only by
 /// `wipe()`, which a process calls that has one thread.
 public final class TLSContext: @unchecked Sendable {
-    private var context: OpaquePointer?
+    private let context: OpaquePointer
+    /// Held by us and not by the context, so that it can be freed alone. `nil` after `wipe()`.
+    private var privateKey: OpaquePointer?
     /// What an administrator should know though it works: a certificate that has expired.
     public let warnings: [String]
 
@@ -42,32 +44,50 @@ public final class TLSContext: @unchecked Sendable {
                 }
             }
         }
+        var privateKey: OpaquePointer?
         do throws(KeyError) {
-            let privateKey = try Self.readKey(key)
-            defer { EVP_PKEY_free(privateKey) }
-            ERR_clear_error()
+            privateKey = try Self.readKey(key)
             if let leaf = SSL_CTX_get0_certificate(context), X509_check_private_key(leaf, privateKey) != 1 {
                 problems.append("private key \(key) does not belong to certificate \(certificate)")
-            } else if SSL_CTX_use_PrivateKey(context, privateKey) != 1 {
-                problems.append("private key \(key) cannot be used: \(Self.lastError())")
             }
         } catch {
             problems.append("private key \(key)\(error.reason)")
         }
         guard problems.isEmpty else {
+            EVP_PKEY_free(privateKey)
             SSL_CTX_free(context)
             throw TLSContextError(problems: problems)
         }
         self.context = context
+        self.privateKey = privateKey
         self.warnings = warnings
     }
 
-    deinit { wipe() }
-
-    /// Forgets the private key and all else; this process speaks no more TLS.
-    public func wipe() {
+    deinit {
+        EVP_PKEY_free(privateKey)
         SSL_CTX_free(context)
-        context = nil
+    }
+
+    /// Forgets what is secret, the private key and the keys of tickets: this process speaks no more TLS.
+    ///
+    /// What is not secret stays, in pages that forked processes go on sharing.
+    public func wipe() {
+        EVP_PKEY_free(privateKey)
+        privateKey = nil
+        ticketKeys = [UInt8](repeating: 0, count: ticketKeys.count)
+    }
+
+    /// Name, authentication and encryption.
+    var ticketKeys: [UInt8] {
+        get {
+            var keys = [UInt8](repeating: 0, count: SSL_CTX_ctrl(context, SSL_CTRL_GET_TLSEXT_TICKET_KEYS, 0, nil))
+            SSL_CTX_ctrl(context, SSL_CTRL_GET_TLSEXT_TICKET_KEYS, keys.count, &keys)
+            return keys
+        }
+        set {
+            var keys = newValue
+            SSL_CTX_ctrl(context, SSL_CTRL_SET_TLSEXT_TICKET_KEYS, keys.count, &keys)
+        }
     }
 
     /// Done once, before OpenSSL is first used: what is freed, the key's encoding in particular, leaves no trace.
@@ -75,7 +95,12 @@ public final class TLSContext: @unchecked Sendable {
 
     /// `nil` if there is no memory, or after `wipe()`.
     func makeSSL() -> OpaquePointer? {
-        context.flatMap { SSL_new($0) }
+        guard let privateKey, let ssl = SSL_new(context) else { return nil }
+        guard SSL_use_PrivateKey(ssl, privateKey) == 1 else {
+            SSL_free(ssl)
+            return nil
+        }
+        return ssl
     }
 
     // MARK: - How we speak TLS

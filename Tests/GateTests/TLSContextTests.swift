@@ -64,13 +64,15 @@ struct TLSContextTests {
         #expect(context.warnings == ["certificate \(certificate.certificate) has expired; clients will refuse it until it is renewed"])
     }
 
-    @Test("has nothing left after it is wiped")
+    @Test("has no secret left after it is wiped")
     func wiped() async throws {
         let certificate = try await Certificate()
         let context = try TLSContext(certificate: certificate.certificate, key: certificate.key)
         context.warmUp()
+        #expect(context.ticketKeys.contains { $0 != 0 })
         context.wipe()
         #expect(context.makeSSL() == nil)
+        #expect(context.ticketKeys.allSatisfy { $0 == 0 })
         context.wipe()
     }
 }
