@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "clinux.h"
 
+#include <malloc.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -36,3 +37,5 @@ int clinux_set_command_name(const char *name) { return prctl(PR_SET_NAME, name, 
 int clinux_signal_at_parents_end(int signal) { return prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0); }
 
 int clinux_adopt_orphans(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
+
+void clinux_release_free_memory(void) { malloc_trim(0); }

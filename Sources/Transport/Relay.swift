@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// Carries bytes between a client's TLS connection and the session that serves it, in another process.
@@ -40,6 +41,8 @@ public struct Relay: ~Copyable {
 
     /// Returns when the session has ended and the client has what it was sent, or when the client is gone.
     public consuming func run() {
+        // A relay may live for weeks; what the handshake needed, it does not.
+        clinux_release_free_memory()
         // Events that each must have before the next attempt; SSL_read may want to write, and the other way round.
         var toRead = Int16(POLLIN)
         var toWrite = Int16(POLLOUT)

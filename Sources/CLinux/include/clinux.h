@@ -59,4 +59,7 @@ int clinux_rename_noreplace(int from_directory, const char *_Nonnull from, int t
 /* sync_file_range(2), SYNC_FILE_RANGE_WRITE: begins to write out and does not wait. */
 int clinux_begin_writeout(int fd);
 
+/* malloc_trim(3): pages of the heap that are free go back to the system. */
+void clinux_release_free_memory(void);
+
 #endif
