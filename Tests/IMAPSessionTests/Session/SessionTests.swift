@@ -1,11 +1,5 @@
-import Foundation
 import Glibc
-import IMAPSession
-import Logging
-import IMAPTypes
-import MailStore
-import MemoryStore
-import Synchronization
+@testable import IMAPSession
 import Testing
 import Transport
 
@@ -35,7 +29,7 @@ struct SessionTests {
 
     @Test("says goodbye when the daemon stops, in IDLE too", arguments: ["", "a IDLE\r\n"])
     func shutdown(_ before: String) throws {
-        let peer = try SessionPeer { _ in }
+        let peer = try SessionPeer()
         peer.send(before)
         if !before.isEmpty { #expect(try peer.readLine().hasPrefix("+ ")) }
         peer.stopDaemon()
@@ -54,7 +48,7 @@ struct SessionTests {
 
     @Test("begins with what the gate had read ahead")
     func readAhead() throws {
-        let peer = try SessionPeer(readAhead: "a NOOP\r\nb LOG") { _ in }
+        let peer = try SessionPeer(readAhead: "a NOOP\r\nb LOG")
         #expect(try peer.readLine().hasPrefix("a OK"))
         peer.send("OUT\r\n")
         #expect(try peer.readAll().contains("b OK"))
@@ -81,7 +75,7 @@ struct SessionTests {
     @Test("lets the store tidy up when nobody waits, and before it ends")
     func tidies() throws {
         let work = Work()
-        let peer = try SessionPeer(work) { _ in }
+        let peer = try SessionPeer(store: { OddStore(work) })
         // Nothing is said: it is done all the same.
         while work.left > 0 { usleep(1000) }
         peer.send("a LOGOUT\r\n")
@@ -89,117 +83,42 @@ struct SessionTests {
         #expect(peer.waitForEnd())
 
         let more = Work()
-        let hasty = try SessionPeer(more) { _ in }
+        let hasty = try SessionPeer(store: { OddStore(more) })
         hasty.send("a LOGOUT\r\n")
         _ = try hasty.readAll()
         #expect(hasty.waitForEnd())
         #expect(more.left == 0)
     }
+
+    @Test("goes on with what it knows when it cannot look for more")
+    func cannotRefresh() throws {
+        let peer = try SessionPeer(store: { OddStore(trouble: Trouble(refresh: true, claimRecent: true)) })
+        peer.send("a SELECT INBOX\r\nb NOOP\r\nc IDLE\r\nd LOGOUT\r\n")
+        let lines = try peer.readAll().split(separator: "\r\n")
+        #expect(lines.contains { $0.hasPrefix("a OK ") })
+        #expect(lines.contains { $0.hasPrefix("b OK ") })
+        // In IDLE the same trouble would wake it again and again.
+        #expect(lines.contains { $0.hasPrefix("c NO [CORRUPTION] ") })
+        #expect(lines.contains { $0.hasPrefix("d OK ") })
+    }
 }
 
-/// The client's end of a session in a thread of its own, which a test may configure.
-private final class SessionPeer {
-    private let client: Int32
-    private let stop: (read: Int32, write: Int32)
-    private let ended = DispatchSemaphore(value: 0)
-    private var received: [UInt8] = []
-
-    init(_ work: Work = Work(), readAhead: String = "", _ configure: @Sendable (inout SessionSettings) -> Void) throws {
-        var ends: [Int32] = [-1, -1], pipes: [Int32] = [-1, -1]
+@Suite("The wire")
+struct WireTests {
+    /// What was sent in part must not be followed by a goodbye: it would be taken for the rest.
+    @Test("knows that a response was cut off")
+    func cutOff() throws {
+        var ends: [Int32] = [-1, -1]
         try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &ends) == 0)
-        try #require(pipe(&pipes) == 0)
-        client = ends[0]
-        stop = (pipes[0], pipes[1])
-        let server = ends[1], shutdown = stop.read, ended = ended
-        var settings = SessionSettings()
-        configure(&settings)
-        let thread = Thread { [settings] in
-            let session = Session(connection: Connection(descriptor: server, shutdown: shutdown), store: BusyStore(work), user: "fred",
-                                  readAhead: Array(readAhead.utf8), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-            session.settings = settings
-            session.run()
-            ended.signal()
-        }
-        thread.stackSize = 4 << 20
-        thread.start()
+        defer { close(ends[0]) }
+        let connection = Connection(descriptor: ends[1])
+        connection.sendTimeout = .milliseconds(10)
+        let wire = Wire(connection: connection, readAhead: [], autologout: .seconds(1))
+        wire.out.untagged(.ok, nil, "This fits")
+        try wire.flush()
+        #expect(!wire.isCut)
+        wire.out.write([UInt8](repeating: 0x78, count: 1 << 22))
+        #expect(throws: ConnectionEnd.timedOut) { try wire.flush() }
+        #expect(wire.isCut)
     }
-
-    deinit {
-        close(client)
-        _ = waitForEnd()
-        close(stop.read)
-        close(stop.write)
-    }
-
-    /// Whether the session ends within a time after which it must be taken for hung.
-    func waitForEnd() -> Bool {
-        guard ended.wait(timeout: .now() + 60) == .success else { return false }
-        ended.signal()
-        return true
-    }
-
-    func stopDaemon() { _ = write(stop.write, [0], 1) }
-
-    func send(_ text: String) {
-        let bytes = Array(text.utf8)
-        _ = Glibc.send(client, bytes, bytes.count, Int32(MSG_NOSIGNAL))
-    }
-
-    func readLine() throws -> String {
-        while true {
-            if let end = received.firstRange(of: [13, 10]) {
-                defer { received.removeSubrange(..<end.upperBound) }
-                return String(decoding: received[..<end.lowerBound], as: UTF8.self)
-            }
-            try #require(receive(), "the session has ended")
-        }
-    }
-
-    func readAll() throws -> String {
-        while receive() {}
-        return String(decoding: received, as: UTF8.self)
-    }
-
-    private func receive() -> Bool {
-        var polled = pollfd(fd: client, events: Int16(POLLIN), revents: 0)
-        guard poll(&polled, 1, 60_000) > 0 else { return false }
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        let count = recv(client, &buffer, buffer.count, 0)
-        if count > 0 { received += buffer[..<count] }
-        return count > 0
-    }
-}
-
-/// Things that can wait: three to begin with.
-private final class Work: Sendable {
-    private let count = Atomic(3)
-    var left: Int { count.load(ordering: .relaxed) }
-    /// Whether there is more to do.
-    func doSome() -> Bool {
-        guard left > 0 else { return false }
-        return count.subtract(1, ordering: .relaxed).newValue > 0
-    }
-}
-
-/// A store with something to tidy up.
-private final class BusyStore: MailStore {
-    private let store = MemoryAccount().openStore()
-    private let work: Work
-
-    init(_ work: Work) { self.work = work }
-
-    func tidy() throws(StoreError) -> Bool { work.doSome() }
-
-    var separator: Character { store.separator }
-    func mailboxes() throws(StoreError) -> [MailboxEntry] { try store.mailboxes() }
-    func subscriptions() throws(StoreError) -> [MailboxName] { try store.subscriptions() }
-    func subscribe(_ name: MailboxName) throws(StoreError) { try store.subscribe(name) }
-    func unsubscribe(_ name: MailboxName) throws(StoreError) { try store.unsubscribe(name) }
-    func exists(_ name: MailboxName) throws(StoreError) -> Bool { try store.exists(name) }
-    func create(_ name: MailboxName, use: SpecialUse?) throws(StoreError) { try store.create(name, use: use) }
-    func delete(_ name: MailboxName) throws(StoreError) { try store.delete(name) }
-    func rename(_ name: MailboxName, to newName: MailboxName) throws(StoreError) { try store.rename(name, to: newName) }
-    func status(_ name: MailboxName, wantsSize: Bool) throws(StoreError) -> MailboxStatus { try store.status(name, wantsSize: wantsSize) }
-    func open(_ name: MailboxName, readOnly: Bool) throws(StoreError) -> any OpenMailbox { try store.open(name, readOnly: readOnly) }
-    func beginAppend(to name: MailboxName) throws(StoreError) -> any AppendTransaction { try store.beginAppend(to: name) }
 }
