@@ -106,21 +106,14 @@ enum FileName {
         return memchr(start, 0x0A, name.count) == nil && memchr(start, 0x0D, name.count) == nil
     }
 
-    /// The order in which new messages get their UIDs: by the seconds the name begins with, then by its microseconds
-    /// (if both have them), then by bytes.
-    static func isOrdered(_ a: ArrivalKey, _ b: ArrivalKey) -> Bool {
-        if a.seconds != b.seconds { return a.seconds < b.seconds }
-        if let left = a.microseconds, let right = b.microseconds, left != right { return left < right }
-        return a.base.lexicographicallyPrecedes(b.base)
-    }
-
-    struct ArrivalKey {
-        var base: [UInt8]
+    /// The order in which new messages get their UIDs: by the seconds the name begins with, then by its microseconds, then by
+    /// bytes. Names without microseconds come before those of the same second that have them.
+    struct ArrivalKey: Comparable {
         var seconds: UInt64 = 0
-        var microseconds: UInt64?
+        /// One more than the name says; 0 if it says nothing.
+        var microseconds: UInt64 = 0
 
-        init(base: [UInt8]) {
-            self.base = base
+        init(_ base: UnsafeRawBufferPointer) {
             var at = 0
             func digits() -> UInt64? {
                 let start = at
@@ -132,13 +125,18 @@ enum FileName {
                 return at > start ? value : nil
             }
             seconds = digits() ?? 0
+            // In the part between the first two dots.
             guard at < base.count, base[at] == UInt8(ascii: ".") else { return }
-            while at < base.count, base[at] != UInt8(ascii: "M") {
+            repeat {
                 at += 1
-                if at < base.count, base[at] == UInt8(ascii: ".") || base[at] == UInt8(ascii: ",") { return }
-            }
+                if at >= base.count || base[at] == UInt8(ascii: ".") || base[at] == UInt8(ascii: ",") { return }
+            } while base[at] != UInt8(ascii: "M")
             at += 1
-            if at < base.count { microseconds = digits() }
+            if let value = digits() { microseconds = value + 1 }
+        }
+
+        static func < (a: ArrivalKey, b: ArrivalKey) -> Bool {
+            a.seconds != b.seconds ? a.seconds < b.seconds : a.microseconds < b.microseconds
         }
     }
 }

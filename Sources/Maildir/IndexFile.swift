@@ -33,7 +33,8 @@ final class IndexFile {
 
     /// `nil` if there is no such file or it is damaged. A file that only cannot be read now is not taken for damaged.
     ///
-    /// Without `rows` the messages are not looked at, damaged or not: STATUS and APPEND read a few pages only.
+    /// Without `rows` the messages are not looked at, damaged or not: STATUS and APPEND read a few pages only. With them, the
+    /// columns that SELECT and FETCH FLAGS need are; the others are by `verifyRest`.
     init?(in directory: Handle, name: [UInt8] = name, rows: Bool = true) throws(StoreError) {
         guard let file = directory.open(name, O_RDONLY | O_NOFOLLOW) else {
             if errno == ENOENT { return nil }
@@ -49,11 +50,12 @@ final class IndexFile {
         let bytes = UnsafeMutableRawBufferPointer(start: address, count: size)
         guard let header = IndexHeader(from: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[..<IndexHeader.byteCount])),
               header.fits(bytes.count),
-              header.verifies(UnsafeRawBufferPointer(bytes), rows ? IndexHeader.Section.allCases : [.keywords]) else {
+              header.verifies(UnsafeRawBufferPointer(bytes), rows ? IndexHeader.Section.first : [.keywords]) else {
             munmap(address, size)
             return nil
         }
         self.header = header
+        whole = Set(rows ? IndexHeader.Section.first : [])
         map = bytes
         count = header.count
         func column<T>(_ section: IndexHeader.Section, _ type: T.Type) -> UnsafeMutablePointer<T> {
@@ -76,6 +78,21 @@ final class IndexFile {
         madeKeywords?.deallocate()
         munmap(map.baseAddress, map.count)
     }
+
+    /// Sections that were found whole. Once a section is, the session may change it in its map.
+    private var whole: Set<IndexHeader.Section>
+
+    /// Whether sections are whole: to be asked before they are used, if they are not among the first.
+    func verify(_ sections: [IndexHeader.Section]) -> Bool {
+        for section in sections where !whole.contains(section) {
+            guard header.verifies(UnsafeRawBufferPointer(map), [section]) else { return false }
+            whole.insert(section)
+        }
+        return true
+    }
+
+    /// Whether all of it is whole.
+    func verifyRest() -> Bool { whole.count == IndexHeader.Section.allCases.count || verify(IndexHeader.Section.allCases) }
 
     func bytes(_ section: IndexHeader.Section) -> UnsafeRawBufferPointer {
         let place = header.sections[section.rawValue]
@@ -141,6 +158,9 @@ struct IndexHeader {
         case uid, flags, nameFlags, place, modSequence, keywordSets
         case internalDate, saveDate, size, idLow, idHigh, nameOffset, names
         case oddInfos, keywords, expunged
+
+        /// What is verified before a session sees anything.
+        static let first: [Section] = [.uid, .flags, .nameFlags, .place, .modSequence, .keywordSets, .oddInfos, .keywords, .expunged]
 
         /// Bytes for each message; `nil` where there are none for a message, or not as many for each.
         var stride: Int? {

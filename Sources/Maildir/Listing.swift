@@ -38,6 +38,19 @@ struct Listing {
         names.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[entry.offset..<entry.offset + entry.baseLength])) }
     }
 
+    func isBaseOrdered(_ a: Entry, _ b: Entry) -> Bool {
+        withBase(a) { a in
+            withBase(b) { b in
+                let order = memcmp(a.baseAddress!, b.baseAddress!, min(a.count, b.count))
+                return order != 0 ? order < 0 : a.count < b.count
+            }
+        }
+    }
+
+    func isSameBase(_ a: Entry, _ b: Entry) -> Bool {
+        a.baseLength == b.baseLength && withBase(a) { a in withBase(b) { b in memcmp(a.baseAddress!, b.baseAddress!, a.count) == 0 } }
+    }
+
     func withInfo<R>(_ entry: Entry, _ body: (UnsafeRawBufferPointer) -> R) -> R {
         names.withUnsafeBytes {
             body(UnsafeRawBufferPointer(rebasing: $0[entry.offset + entry.baseLength..<entry.offset + entry.length]))

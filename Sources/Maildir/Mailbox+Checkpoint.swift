@@ -16,6 +16,7 @@ extension Mailbox {
     ///
     /// `isLogged` tells whether whoever has read the present log knows all of the state.
     func checkpoint(isLogged: Bool = true) throws(StoreError) {
+        try verifyRows()
         try raiseCeiling(of: &state.summary)
         try Self.checkpoint(&state, in: directory, isLogged: isLogged, after: state.log.header.generation)
         directory.setMark(mark)
@@ -70,11 +71,16 @@ extension Mailbox {
             let length = writer.bytes.count - start
             header.sections[section.rawValue] = IndexHeader.Place(offset: start, length: length)
         }
-        section(.uid) { for row in rows { $0.number(table.uid(row)) } }
-        section(.flags) { for row in rows { $0.bytes.append(table.flags(row).rawValue) } }
-        section(.nameFlags) { for row in rows { $0.bytes.append(table.nameFlags(row).rawValue) } }
-        section(.place) { for row in rows { $0.bytes.append(table.place(row).intersection(.stored).rawValue) } }
-        section(.modSequence) { for row in rows { $0.number(table.modSequence(row)) } }
+        func column<T: FixedWidthInteger>(_ kind: IndexHeader.Section, _ value: (Int) -> T) {
+            section(kind) { writer in
+                rows.map { value($0).littleEndian }.withUnsafeBytes { writer.bytes.append(contentsOf: $0) }
+            }
+        }
+        column(.uid) { table.uid($0) }
+        column(.flags) { table.flags($0).rawValue }
+        column(.nameFlags) { table.nameFlags($0).rawValue }
+        column(.place) { table.place($0).intersection(.stored).rawValue }
+        column(.modSequence) { table.modSequence($0) }
         if rows.contains(where: { !table.keywords($0).isEmpty }) {
             section(.keywordSets) { writer in
                 for row in rows {
@@ -84,11 +90,11 @@ extension Mailbox {
                 }
             }
         }
-        section(.internalDate) { for row in rows { $0.number(table.internalDate(row) ?? unknownDate) } }
-        section(.saveDate) { for row in rows { $0.number(table.saveDate(row)) } }
-        section(.size) { for row in rows { $0.number(table.size(row) ?? unknownSize) } }
-        section(.idLow) { for row in rows { $0.number(table.id(row).low) } }
-        section(.idHigh) { for row in rows { $0.number(table.id(row).high) } }
+        column(.internalDate) { table.internalDate($0) ?? unknownDate }
+        column(.saveDate) { table.saveDate($0) }
+        column(.size) { table.size($0) ?? unknownSize }
+        column(.idLow) { table.id($0).low }
+        column(.idHigh) { table.id($0).high }
         section(.nameOffset) { writer in
             var offset: UInt32 = 0
             writer.number(offset)

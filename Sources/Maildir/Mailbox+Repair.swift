@@ -10,7 +10,7 @@ extension Mailbox {
     /// A mailbox that nobody served so far gets its files in this way too. A UID that may have been given is not given again:
     /// where the files do not tell how far UIDs went, they go on behind those that were set aside.
     static func repair(_ directory: MailboxDirectory, _ account: Account, _ logger: Logger) throws(StoreError) -> MailboxState {
-        let index = try IndexFile(in: directory.root), log = try LogFile(in: directory.root), mark = directory.mark
+        let index = try wholeIndex(directory, IndexFile.name), log = try LogFile(in: directory.root), mark = directory.mark
         let known = account.mailbox(directory.folder)
         let isFirst = index == nil && log == nil && mark == nil && (known?.uidValidity ?? 0) == 0
         if !isFirst {
@@ -34,7 +34,7 @@ extension Mailbox {
         } else {
             // Oldest first: what comes later has the last word.
             var generation: UInt64 = 0
-            if let old = try IndexFile(in: directory.root, name: IndexFile.oldName), old.header.uidValidity == uidValidity {
+            if let old = try wholeIndex(directory, IndexFile.oldName), old.header.uidValidity == uidValidity {
                 salvage.take(old)
                 generation = old.header.generation
             }
@@ -84,6 +84,23 @@ extension Mailbox {
         for row in 0..<table.count {
             if table.place(row).contains(.new) { break }
             state.summary.claimed = table.uid(row)
+        }
+    }
+
+    private static func wholeIndex(_ directory: MailboxDirectory, _ name: [UInt8]) throws(StoreError) -> IndexFile? {
+        guard let index = try IndexFile(in: directory.root, name: name), index.verifyRest() else { return nil }
+        return index
+    }
+
+    /// To be called before names, dates or sizes are used, and before rows are looked up for that: if the index turns out to be
+    /// damaged there, it is made anew, and rows may be others.
+    func verifyRows() throws(StoreError) {
+        guard let base = state.table?.base, !base.verifyRest() else { return }
+        try locked { () throws(StoreError) in
+            guard let base = state.table?.base, !base.verifyRest() else { return }
+            // Set aside, so that nobody takes it for whole; the repair finds none.
+            _ = directory.root.rename(IndexFile.name, to: directory.root, Array("imapd.index.damaged".utf8))
+            try reload()
         }
     }
 

@@ -52,6 +52,7 @@ extension Mailbox {
 
     /// Under the lock.
     private func scan() throws(StoreError) {
+        try verifyRows()
         guard let due = Self.due(state.summary, directory), due.new || due.cur else { return }
         var finding = try Self.find(in: directory, table, &nameIndex, readsCur: due.cur)
         var summary = state.summary
@@ -73,20 +74,24 @@ extension Mailbox {
             logger.error("The mailbox has no UIDs left; new messages are not shown")
             finding.arrivals = []
         }
-        let known = table.count
         let isBulk = finding.arrivals.count > Self.bulk
-        Self.log(&finding, table, &transaction)
-        let seenFrom = state.summary.uidNext
+        Self.log(finding, table, &transaction)
         if isBulk {
             var found: News? = News()
             state.apply(transaction, news: &found)
             if let found { tellOwn(found) }
+            var summary = state.summary
+            let table = table
+            Self.receive(finding, &summary) { row, base, info in table.append(row, base: base, info: info) }
+            state.summary = summary
             try checkpoint(isLogged: false)
         } else {
+            var arrived: [Transaction.Entry] = []
+            Self.receive(finding, &transaction.summary) { row, base, info in arrived.append(.add(row, base: Array(base), info: info)) }
+            transaction.entries += arrived
             try commit(transaction)
             tellOwn(Self.news(transaction, table))
         }
-        logger.debug("Scanned", metadata: ["arrived": "\(table.count - known)", "from": "\(seenFrom)"])
     }
 
     /// Gives files that cannot be shown under their names a new one in new/, where the next scan finds them. Two names for one file
@@ -149,17 +154,18 @@ extension Mailbox {
         // Twins and files with impossible names are left to the first ordinary scan.
         if !finding.hasTwins, finding.strays.isEmpty { transaction.summary.cur = due.curState }
         if transaction.summary.uidNext + UInt64(finding.arrivals.count) > 1 << 32 { finding.arrivals = [] }
-        log(&finding, table, &transaction)
+        log(finding, table, &transaction)
         var news: News?
         state.apply(transaction, news: &news)
+        receive(finding, &state.summary) { row, base, info in table.append(row, base: base, info: info) }
     }
 
     // MARK: Comparing
 
+    /// A new message: which name of the listing.
     struct Arrival {
         var key: FileName.ArrivalKey
-        var info: [UInt8]
-        var place: Place
+        var entry: Listing.Entry
     }
 
     struct FileLocation {
@@ -175,6 +181,7 @@ extension Mailbox {
 
     /// What differs between directories and table.
     struct Finding {
+        var listing = Listing()
         var arrivals: [Arrival] = []
         var vanished: [Int] = []
         /// Files of other names than the table has.
@@ -224,8 +231,7 @@ extension Mailbox {
             let row = listing.withBase(entry) { index.row($0, in: table) }
             let inNew: Place = entry.isNew ? .new : []
             guard let row else {
-                let info = listing.withInfo(entry) { Array($0) }
-                finding.arrivals.append(Arrival(key: FileName.ArrivalKey(base: listing.withBase(entry) { Array($0) }), info: info, place: inNew))
+                finding.arrivals.append(Arrival(key: listing.withBase(entry) { FileName.ArrivalKey($0) }, entry: entry))
                 continue
             }
             let place = table.place(row)
@@ -249,24 +255,28 @@ extension Mailbox {
             let place = table.place(row)
             if !place.isGone, readsCur || place.contains(.new) { finding.vanished.append(row) }
         }
-        finding.arrivals.sort { FileName.isOrdered($0.key, $1.key) }
+        finding.arrivals.sort { a, b in
+            if a.key < b.key { return true }
+            return !(b.key < a.key) && listing.isBaseOrdered(a.entry, b.entry)
+        }
         // One base name, one message: what is in cur/ counts.
         var single: [Arrival] = []
+        single.reserveCapacity(finding.arrivals.count)
         for arrival in finding.arrivals {
-            if let last = single.last, last.key.base == arrival.key.base {
-                if last.place.contains(.new) { single[single.count - 1] = arrival }
+            if let last = single.last, last.key == arrival.key, listing.isSameBase(last.entry, arrival.entry) {
+                if last.entry.isNew { single[single.count - 1] = arrival }
                 finding.hasTwins = true
             } else {
                 single.append(arrival)
             }
         }
         finding.arrivals = single
+        finding.listing = listing
         return finding
     }
 
-    /// Writes the finding into a transaction.
-    private static func log(_ finding: inout Finding, _ table: MessageTable, _ transaction: inout Transaction) {
-        let time = now() / 1_000_000_000
+    /// Writes what others did to known messages into a transaction.
+    private static func log(_ finding: Finding, _ table: MessageTable, _ transaction: inout Transaction) {
         // What another program changed in a name is changed in our flags too; what we changed and did not rename yet, stays.
         for (row, (info, place)) in finding.renamed.sorted(by: { $0.key < $1.key }) {
             let parsed = info.withUnsafeBytes { FileName.info($0) }
@@ -289,21 +299,28 @@ extension Mailbox {
             transaction.summary.count(table.flags(row), uid: table.uid(row), size: table.size(row), by: -1)
         }
         if !gone.ranges.isEmpty { transaction.entries.append(.expunge(gone.ranges)) }
+    }
+
+    /// Gives new messages their UIDs.
+    private static func receive(
+        _ finding: Finding, _ summary: inout Summary, _ body: (MessageRow, UnsafeRawBufferPointer, _ info: [UInt8]) -> Void
+    ) {
+        let time = now() / 1_000_000_000
         for arrival in finding.arrivals {
-            let parsed = arrival.info.withUnsafeBytes { FileName.info($0) }
-            let base = arrival.key.base
-            var row = MessageRow(uid: UInt32(truncatingIfNeeded: transaction.summary.uidNext),
-                                 id: base.withUnsafeBytes { ObjectID(baseName: $0) })
-            row.flags = parsed.flags
-            row.nameFlags = parsed.flags
-            row.place = arrival.place
-            if parsed.isPresent { row.place.insert(.hasInfo) }
-            if !parsed.isPlain { row.place.insert(.odd) }
-            row.modSequence = transaction.summary.modSequence
-            row.saveDate = time
-            transaction.entries.append(.add(row, base: base, info: row.place.contains(.odd) ? arrival.info : []))
-            transaction.summary.uidNext += 1
-            transaction.summary.count(row.flags, uid: row.uid, size: nil, by: 1)
+            let parsed = finding.listing.withInfo(arrival.entry) { FileName.info($0) }
+            finding.listing.withBase(arrival.entry) { base in
+                var row = MessageRow(uid: UInt32(truncatingIfNeeded: summary.uidNext), id: ObjectID(baseName: base))
+                row.flags = parsed.flags
+                row.nameFlags = parsed.flags
+                row.place = arrival.entry.isNew ? .new : []
+                if parsed.isPresent { row.place.insert(.hasInfo) }
+                if !parsed.isPlain { row.place.insert(.odd) }
+                row.modSequence = summary.modSequence
+                row.saveDate = time
+                body(row, base, parsed.isPlain ? [] : finding.listing.withInfo(arrival.entry) { Array($0) })
+                summary.uidNext += 1
+                summary.count(row.flags, uid: row.uid, size: nil, by: 1)
+            }
         }
     }
 }

@@ -37,23 +37,32 @@ extension Mailbox {
         guard let first = firstDue else {
             if isCheckpointDue { try locked { () throws(StoreError) in if isCheckpointDue { try checkpoint() } } }
             removeAbandoned()
+            try settle()
             return false
         }
         return try locked { () throws(StoreError) in
+            try verifyRows()
             var transaction = Transaction(summary: state.summary)
             var done = 0
             var row = first
             var isStale = false
+            var events = 0
+            if renameGuard == nil, table.count >= Self.worthGuarding {
+                renameGuard = RenameGuard(directory, maildir: account.path, known: state.summary.cur)
+            }
+            renameGuard?.expect(0)
             var groups: [[UInt8]: (place: Place, flags: SystemFlags, rows: RowRanges)] = [:]
             transaction.summary.cur = try changingCur { () throws(StoreError) in
                 while row < table.count, done < Self.batch {
                     defer { row += 1 }
                     guard isDue(row) else { continue }
                     done += 1
+                    let cameFromNew = table.place(row).contains(.new)
                     guard let info = rename(row) else {
                         isStale = isStale || errno == ENOENT
                         continue
                     }
+                    events += cameFromNew ? 1 : 2
                     let flags = table.flags(row)
                     let parsed = info.withUnsafeBytes { FileName.info($0) }
                     if parsed.isPlain {
@@ -63,6 +72,7 @@ extension Mailbox {
                     }
                 }
             }
+            renameGuard?.expect(events)
             // Somebody else was faster: the next look finds out what the file is called now.
             if isStale {
                 state.summary.cur = DirectoryState()
@@ -71,7 +81,25 @@ extension Mailbox {
             for (_, group) in groups { transaction.entries.append(.named(group.place, group.flags, group.rows.ranges)) }
             if !transaction.entries.isEmpty { try commit(transaction, sync: false) }
             // Only if something was got done: what cannot be renamed now is left for another day.
-            return !transaction.entries.isEmpty && (row < table.count || isCheckpointDue)
+            return !transaction.entries.isEmpty
+        }
+    }
+
+    /// Reading a directory with fewer files costs less than watching it.
+    private static let worthGuarding = 1000
+
+    /// If nobody but us has changed cur/ since it was last read, says so, and nobody needs to read it again.
+    private func settle() throws(StoreError) {
+        guard let renameGuard else { return }
+        self.renameGuard = nil
+        renameGuard.waitOut(state.summary.cur.modified)
+        try locked { () throws(StoreError) in
+            renameGuard.expect(0)
+            guard renameGuard.isUndisturbed, !state.summary.cur.isSettled, let status = directory.cur.status(),
+                  nanoseconds(status.st_mtim) == state.summary.cur.modified else { return }
+            var transaction = Transaction(summary: state.summary)
+            transaction.summary.cur.verified = state.summary.cur.modified &+ DirectoryState.margin &+ 1
+            try commit(transaction, sync: false)
         }
     }
 
@@ -123,6 +151,7 @@ extension Mailbox {
         let found = details
         details = [:]
         try locked { () throws(StoreError) in
+            try verifyRows()
             var transaction = Transaction(summary: state.summary)
             for (uid, (date, size)) in found.sorted(by: { $0.key < $1.key }) {
                 guard let row = table.row(uid), !table.isGone(row), table.size(row) == nil else { continue }

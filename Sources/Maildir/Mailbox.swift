@@ -23,6 +23,7 @@ final class Mailbox {
     var tidyAt: TidyState?
     var stuck: Set<UInt32> = []
     var hasLookedIntoTmp = false
+    var renameGuard: RenameGuard?
     /// Called when the state was read anew and rows are others than before.
     var onReload: ((MessageTable) -> Void)?
 
@@ -133,7 +134,7 @@ final class Mailbox {
     }
 
     /// Under the lock: reads everything anew, and repairs it if need be.
-    private func reload() throws(StoreError) {
+    func reload() throws(StoreError) {
         if let state = try Self.assemble(directory, logger, hasRows: hasRows, isLocked: true) {
             self.state = state
         } else {

@@ -164,6 +164,7 @@ final class MessageTable {
 
     func setDetails(_ row: Int, internalDate: Int64, size: UInt64) {
         if row < baseCount {
+            guard base!.verify([.internalDate, .size]) else { return }
             base!.internalDates[row] = internalDate
             base!.sizes[row] = size
         } else {
@@ -173,9 +174,9 @@ final class MessageTable {
     }
 
     /// The UID must be larger than all others.
-    func append(_ row: MessageRow, base name: [UInt8], info: [UInt8]) {
+    func append(_ row: MessageRow, base name: some Collection<UInt8>, info: [UInt8]) {
         tail.append(row)
-        tailNames += name
+        tailNames.append(contentsOf: name)
         tailNameOffsets.append(tailNames.count)
         if row.place.contains(.odd) { oddInfos[count - 1] = info }
     }

@@ -7,6 +7,7 @@ extension OpenMaildir {
 
     /// The message's file, wherever it is now.
     func file(_ uid: UID) throws(StoreError) -> MessageFile {
+        try mailbox.verifyRows()
         if let file = try known(uid) { return file }
         // Another session or program may have renamed it: first hear what the log says, then look for it.
         try mailbox.catchUp(isLocked: false)
@@ -35,6 +36,7 @@ extension OpenMaildir {
     }
 
     func details(_ uid: UID) throws(StoreError) -> MessageDetails {
+        try mailbox.verifyRows()
         if let row = row(uid) {
             if let date = table.internalDate(row), let size = table.size(row) {
                 return MessageDetails(internalDate: date, saveDate: table.saveDate(row), size: size)

@@ -17,6 +17,7 @@ extension OpenMaildir {
 
     private func copy(_ uids: [UID], to target: Mailbox) throws(StoreError) -> CopyResult {
         try mailbox.catchUp(isLocked: false)
+        try mailbox.verifyRows()
         // First whatever may have to be read or looked for; then, under the other mailbox's lock, links.
         var sources: [(uid: UID, row: Int)] = []
         for uid in uids {

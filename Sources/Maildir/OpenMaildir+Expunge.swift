@@ -7,6 +7,7 @@ extension OpenMaildir {
     func expunge(_ uids: [UID]) throws(StoreError) -> [UID] {
         if isReadOnly { throw .readOnly }
         return try mailbox.locked { () throws(StoreError) in
+            try mailbox.verifyRows()
             let rows = rows(uids)
             guard !rows.isEmpty else { return [] }
             let directory = mailbox.directory

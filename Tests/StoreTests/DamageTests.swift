@@ -244,6 +244,30 @@ import Testing
         #expect(a.uids == b.uids.filter { $0 != 2 } + changes.added)
     }
 
+    @Test func `Sizes that were looked up are remembered`() throws {
+        let account = try MaildirAccount()
+        _ = try account.openStore()
+        for index in 0..<20 { try account.deliver("\(index).x", String(repeating: "x\n", count: index)) }
+        func sizes() throws -> [UInt64] {
+            let store = try account.openMaildir()
+            let a = try store.open(.inbox, readOnly: false) as! OpenMaildir
+            let sizes = try a.uids.map { try a.details($0).size }
+            for uid in a.uids { #expect(try a.text(uid).utf8.count == Int(try a.details(uid).size)) }
+            while try store.tidy() {}
+            return sizes
+        }
+        let expected = (0..<20).map { UInt64(3 * $0) }
+        #expect(try sizes() == expected)
+        for name in account.names("new") {
+            // Not allowed, and a way to see that nobody counts again.
+            try Data("other".utf8).write(to: account.folder().appendingPathComponent("new/" + name))
+        }
+        let a = try account.openStore().open(.inbox, readOnly: true)
+        #expect(try a.uids.map { try a.details($0).size } == expected)
+        #expect(try account.openStore().status(.inbox, wantsSize: true).size == expected.reduce(0, +))
+        #expect(account.log.all == [])
+    }
+
     @Test func `A rename of ours that a crash prevented is done by the next session`() throws {
         let account = try MaildirAccount()
         let store = try account.openStore()
