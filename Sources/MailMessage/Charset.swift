@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// A character set by one of its names (RFC 2978), as mail declares it.
 public struct Charset: Hashable, Sendable {
@@ -15,16 +16,10 @@ public struct Charset: Hashable, Sendable {
 
     private init(kind: Kind) { self.kind = kind }
 
-    /// `nil` for a name that nobody knows. Names from the network reach iconv only as letters, digits and "-_.:+".
+    /// `nil` for a name that nobody knows.
     public init?(_ name: some Collection<UInt8>) {
-        guard (1...40).contains(name.count), name.allSatisfy({ byte in
-            switch byte {
-            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."),
-                 UInt8(ascii: ":"), UInt8(ascii: "+"): true
-            default: false
-            }
-        }) else { return nil }
-        var lowercased = name.map(\.asciiLowercased)
+        guard (1...40).contains(name.count) else { return nil }
+        let lowercased = name.map(\.asciiLowercased)
         if lowercased.isCaseInsensitively("utf-8") || lowercased.isCaseInsensitively("utf8") {
             kind = .utf8
             return
@@ -33,25 +28,60 @@ public struct Charset: Hashable, Sendable {
             kind = .ascii
             return
         }
-        // What is declared as Latin-1 is Windows-1252, as everybody reads it; the same for its Chinese and Japanese fellows.
-        for (declared, meant) in Self.supersets where lowercased.isCaseInsensitively(declared) {
-            lowercased = meant.withUTF8Buffer { Array($0) }
+        let known = Self.met.withLock { met -> Charset? in
+            if let known = met[lowercased] { return known }
+            let isKept = met.count < Self.mostMet
+            let charset = Self.lookUp(lowercased, isKept: isKept)
+            if isKept { met[lowercased] = .some(charset) }
+            return charset
         }
-        let text = lowercased.map { CChar(bitPattern: $0) } + [0]
+        guard let known else { return nil }
+        self = known
+    }
+
+    /// The names that mail used so far, unknown ones too: to ask iconv costs a look at the disk.
+    private static let met = Mutex<[[UInt8]: Charset?]>([:])
+    private static let mostMet = 200
+
+    /// Names from the network reach iconv only as letters, digits and "-_.:+".
+    private static func lookUp(_ name: [UInt8], isKept: Bool) -> Charset? {
+        guard name.allSatisfy({ byte in
+            switch byte {
+            case 0x30...0x39, 0x61...0x7A, UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: ":"),
+                 UInt8(ascii: "+"): true
+            default: false
+            }
+        }) else { return nil }
+        // What is declared as Latin-1 is Windows-1252, as everybody reads it; the same for its Chinese and Japanese fellows.
+        var meant = name
+        for (declared, superset) in supersets where name.isCaseInsensitively(declared) {
+            meant = superset.withUTF8Buffer { Array($0) }
+        }
+        let text = meant.map { CChar(bitPattern: $0) } + [0]
         let descriptor = iconv_open("UTF-8", text)
-        guard descriptor != Self.noConversion else { return nil }
-        iconv_close(descriptor)
-        let isASCIICompatible = !Self.notASCIICompatible.contains { lowercased.starts(with: $0.utf8) }
-        kind = .iconv(text, isASCIICompatible: isASCIICompatible)
+        guard descriptor != noConversion else { return nil }
+        let isASCIICompatible = leavesASCII(descriptor)
+        // One stays open for good: with the last one, iconv may unload the charset's code.
+        if !isKept { iconv_close(descriptor) }
+        return Charset(kind: .iconv(text, isASCIICompatible: isASCIICompatible))
     }
 
     /// What iconv_open(3) returns when it cannot.
     static var noConversion: UnsafeMutableRawPointer? { UnsafeMutableRawPointer(bitPattern: -1) }
 
-    private static let notASCIICompatible = [
-        "utf-16", "utf16", "utf-32", "utf32", "ucs", "iso-10646", "utf-7", "utf7", "iso-2022", "iso2022", "hz", "unicode",
-        "ebcdic", "ibm037", "cp037",
-    ]
+    /// Whether ASCII is converted to itself, the sequences too that shift in ISO 2022: not so in UTF-16, UTF-7, HZ, EBCDIC.
+    private static func leavesASCII(_ descriptor: UnsafeMutableRawPointer?) -> Bool {
+        var ascii = (0...0x7F).map { CChar($0) } + "\u{1B}$B!!\u{1B}(B\u{E}!!\u{F}".utf8.map { CChar(bitPattern: $0) }
+        var output = [CChar](repeating: 0, count: 1024)
+        var left = ascii.count, free = output.count
+        let result = ascii.withUnsafeMutableBufferPointer { ascii in
+            output.withUnsafeMutableBufferPointer { output in
+                var from = ascii.baseAddress, to = output.baseAddress
+                return iconv(descriptor, &from, &left, &to, &free)
+            }
+        }
+        return result == 0 && output.prefix(output.count - free) == ascii[...]
+    }
 
     private static let supersets: [(StaticString, StaticString)] = [
         ("iso-8859-1", "windows-1252"), ("iso8859-1", "windows-1252"), ("latin1", "windows-1252"),
@@ -59,7 +89,7 @@ public struct Charset: Hashable, Sendable {
         ("shift_jis", "cp932"), ("shift-jis", "cp932"), ("x-sjis", "cp932"), ("iso-8859-9", "windows-1254"),
     ]
 
-    /// Named where a charset is refused (RFC 9051 §7.1, BADCHARSET), and loaded ahead by `preload`.
+    /// Named where a charset is refused (RFC 9051 §7.1, BADCHARSET).
     public static let common = [
         "US-ASCII", "UTF-8", "ISO-8859-1", "ISO-8859-2", "ISO-8859-3", "ISO-8859-4", "ISO-8859-5", "ISO-8859-6",
         "ISO-8859-7", "ISO-8859-8", "ISO-8859-9", "ISO-8859-10", "ISO-8859-13", "ISO-8859-14", "ISO-8859-15", "ISO-8859-16",
@@ -67,21 +97,6 @@ public struct Charset: Hashable, Sendable {
         "WINDOWS-1257", "WINDOWS-1258", "KOI8-R", "KOI8-U", "UTF-7", "UTF-16", "ISO-2022-JP", "SHIFT_JIS", "EUC-JP",
         "ISO-2022-KR", "EUC-KR", "GB2312", "GB18030", "BIG5", "TIS-620", "MACINTOSH",
     ]
-
-    /// Loads the common charsets for good: a process that may no longer open files can convert from them all the same.
-    ///
-    /// iconv loads a charset's code when it is first asked for, and may unload it with the last descriptor: so one stays open.
-    public static func preload() {
-        _ = preloaded
-    }
-
-    private static let preloaded: Bool = {
-        for name in common {
-            guard case .iconv(let text, _)? = Charset(name.utf8)?.kind else { continue }
-            _ = iconv_open("UTF-8", text)
-        }
-        return true
-    }()
 }
 
 /// Text in some charset, in pieces, made UTF-8. Bytes that stand for nothing become U+FFFD.

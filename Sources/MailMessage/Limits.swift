@@ -9,6 +9,9 @@ public enum Limits {
     /// Header bytes kept of one message, that of nested messages included. Recipients by the thousand fit.
     public static let headerRetained = 1 << 20
 
+    /// Header fields kept of one message, that of its parts included; "To:" costs more to keep than to write.
+    static let fields = 100_000
+
     /// A boundary has at most 70 characters (RFC 2046 §5.1.1); some programs use more.
     static let boundary = 512
 

@@ -11,7 +11,7 @@ extension MessageParser {
         while colon < length, line[colon] == SP || line[colon] == HT { colon &+= 1 }
         guard count > 0, colon < length, line[colon] == UInt8(ascii: ":") else { return false }
         guard let name = FieldName(line, count: count), let part = open.last?.part,
-              name.isContent || structure.parts[part].isMessage else { return true }
+              name.isContent || structure.parts[part].isMessage, structure.fields.count < Limits.fields else { return true }
         let start = structure.text.count
         structure.fields.append(.init(name: name, start: start, end: start))
         isCapturing = true

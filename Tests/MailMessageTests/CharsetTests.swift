@@ -21,6 +21,15 @@ struct CharsetTests {
         #expect(decoded(charset, bytes.map { [$0] }).text == expected)
     }
 
+    @Test("knows where ASCII is not what it seems", arguments: [
+        ("utf-7", "+AOk-", "é"), ("ISO-2022-JP", "\u{1B}$BF|\u{1B}(B", "日"), ("ISO-2022-KR", "\u{1B}$)C\u{E}0!\u{F}", "가"),
+        ("utf-16be", "\0a", "a"), ("utf-16le", "a\0", "a"), ("iso-2022-jp-2", "\u{1B}$BF|\u{1B}(B", "日"), ("ibm037", "@", " "),
+        ("iso-8859-5", "a~\\", "a~\\"), ("euc-jp", "a~\\", "a~\\"), ("big5", "a~\\", "a~\\"), ("shift_jis", "a~\\", "a~\\"),
+    ])
+    func sevenBit(name: String, text: String, expected: String) throws {
+        #expect(decoded(try #require(Charset(name.utf8)), [Array(text.utf8)]).text == expected)
+    }
+
     @Test("does not know every name", arguments: ["", "x-unknown", "utf-8//TRANSLIT", "../../etc/passwd", "a b",
         String(repeating: "x", count: 100)])
     func unknown(name: String) {

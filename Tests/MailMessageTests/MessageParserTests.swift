@@ -150,6 +150,8 @@ struct MessageParserTests {
         let retained = parse(fields).values(.to, of: MessageStructure.root).reduce(0) { $0 + $1.count }
         #expect(retained <= Limits.headerRetained)
         #expect(parse(fields).parts[0].header.length == fields.count)
+        let empty = Array(String(repeating: "To:\n", count: 150_000).utf8)
+        #expect(parse(empty).values(.to, of: MessageStructure.root).count == 100_000)
     }
 
     @Test("can be used again")

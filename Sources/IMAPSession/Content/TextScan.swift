@@ -11,8 +11,6 @@ final class TextScan {
     private var value: [UInt8] = []
     private var text: [UInt8] = []
     private var contentType = StructuredField()
-    /// Charsets by name, as found in messages; few different ones.
-    private var charsets: [[UInt8]: Charset] = [:]
 
     init(_ queries: [SearchCompiler.TextQuery], _ reader: ContentReader) {
         self.queries = queries
@@ -70,7 +68,7 @@ final class TextScan {
                 let type = contentType[contentType.words[0]]
                 // message/delivery-status and its like are text too.
                 guard part.kind == .text || type.elementsEqual("message".utf8, by: { $0 | 0x20 == $1 }) else { return }
-                if let name = contentType.parameter("charset") { charset = known(Array(name)) }
+                if let name = contentType.parameter("charset") { charset = Charset(name) ?? .ascii }
             }
         }
         begin()
@@ -86,12 +84,5 @@ final class TextScan {
             }
             return !isDone
         }
-    }
-
-    private func known(_ name: [UInt8]) -> Charset {
-        if let charset = charsets[name] { return charset }
-        let charset = Charset(name) ?? .ascii
-        if charsets.count < 100 { charsets[name] = charset }
-        return charset
     }
 }
