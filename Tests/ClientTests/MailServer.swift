@@ -21,9 +21,12 @@ final class MailServer: Sendable {
         case tls, starttls
     }
 
+    /// With processes per connection, a user that every Debian has and nobody is, so that the machine's accounts stay as they are.
     let user: String
     let password = "correct horse"
     let directory: TemporaryDirectory
+    /// What PAM is told.
+    private let accounts: PAMConfiguration?
     private let daemons: [Security: RunningDaemon]
     private let ports: [Security: Int]
 
@@ -44,14 +47,16 @@ final class MailServer: Sendable {
         switch deployment {
         case .singleProcess:
             user = "me"
+            accounts = nil
             arguments += ["--user", "\(user):\(password)"]
         case .processPerConnection:
-            let account = try SystemAccount(password: password, in: directory)
-            user = account.name
-            arguments += ["--fork", "--pam-confdir", account.configuration, "--first-valid-uid", "1"]
+            user = "news"
+            accounts = try .list([(user, password)])
+            try Self.giveMaildir(to: user, in: directory)
+            arguments += ["--fork", "--pam-confdir", accounts!.path, "--first-valid-uid", "1"]
         }
         daemons = [.tls: try RunningDaemon(arguments + ["--tls"]), .starttls: try RunningDaemon(arguments)]
-        ports = [.tls: try await Self.port(of: daemons[.tls]!), .starttls: try await Self.port(of: daemons[.starttls]!)]
+        ports = [.tls: try await daemons[.tls]!.port(), .starttls: try await daemons[.starttls]!.port()]
     }
 
     func port(_ security: Security) -> Int { ports[security]! }
@@ -59,12 +64,6 @@ final class MailServer: Sendable {
     /// What the daemons have logged, for a test that fails.
     var log: String {
         Security.allCases.map { "imapd for \($0) logged:\n\(daemons[$0]!.log)" }.joined(separator: "\n")
-    }
-
-    /// The port that the kernel has chosen for `-p 0`.
-    private static func port(of daemon: RunningDaemon) async throws -> Int {
-        let line = try await daemon.line { $0.contains("listening") }
-        return try #require(line.firstMatch(of: /address=\S+:(\d+)/).flatMap { Int($0.1) }, "\(line)")
     }
 
     /// A pair as README.md has users make it.
@@ -75,42 +74,20 @@ final class MailServer: Sendable {
         let outcome = try await Program("sh", package: "dash").run([script, directory, "localhost"])
         try #require(outcome.status == 0, "\(outcome)")
     }
-}
 
-/// A system user whom PAM knows by a password of ours.
-///
-/// The user is one that every Debian has and nobody is; PAM's configuration is a directory of the test's.
-/// So the machine's accounts stay as they are.
-private struct SystemAccount {
-    let name = "news"
-    let configuration: String
-
-    init(password: String, in directory: TemporaryDirectory) throws {
-        configuration = directory.path("pam.d")
-        guard let module = glob("/usr/lib/*/pam_wrapper/pam_matrix.so").first else {
-            throw Program.Missing(description: "pam_matrix.so is not installed: apt-get install libpam-wrapper")
-        }
-        let passwords = directory.path("passwords")
-        try "\(name):\(password):imapd\n".write(toFile: passwords, atomically: true, encoding: .utf8)
-        try FileManager.default.createDirectory(atPath: configuration, withIntermediateDirectories: true)
-        try """
-            auth required \(module) passdb=\(passwords)
-            account required \(module) passdb=\(passwords)
-            session required pam_permit.so
-
-            """.write(toFile: configuration + "/imapd", atomically: true, encoding: .utf8)
-
-        // The session is the user's, and makes the Maildir there.
+    /// The session is the user's, and makes the mailboxes there.
+    private static func giveMaildir(to user: String, in directory: TemporaryDirectory) throws {
         let maildir = directory.path("Maildir")
         try FileManager.default.createDirectory(atPath: maildir, withIntermediateDirectories: true)
-        let entry = try #require(getpwnam(name), "the system has a user \(name)")
+        let entry = try #require(getpwnam(user), "the system has a user \(user)")
         try #require(chown(maildir, entry.pointee.pw_uid, entry.pointee.pw_gid) == 0 && chmod(directory.url.path, 0o711) == 0)
     }
+}
 
-    private func glob(_ pattern: String) -> [String] {
-        var found = glob_t()
-        defer { globfree(&found) }
-        guard Glibc.glob(pattern, 0, nil, &found) == 0 else { return [] }
-        return (0..<Int(found.gl_pathc)).compactMap { found.gl_pathv[$0].map { String(cString: $0) } }
+/// Says so where half of the servers are missing.
+@Suite struct DeploymentTests {
+    @Test(.enabled(if: geteuid() == 0, "needs root: to meet imapd --fork, too"))
+    func clientsMeetEveryDeployment() {
+        #expect(MailServer.Deployment.possible == MailServer.Deployment.allCases)
     }
 }

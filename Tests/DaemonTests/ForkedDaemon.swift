@@ -62,14 +62,6 @@ final class ForkedDaemon: Sendable {
     }
 }
 
-extension RunningDaemon {
-    /// The port that the kernel has chosen for `--port 0`.
-    func port() async throws -> Int {
-        let line = try await line { $0.contains("listening") }
-        return try #require(line.firstMatch(of: /address=\S+:(\d+)/).flatMap { Int($0.1) }, "\(line)")
-    }
-}
-
 /// Waits until `condition` holds: for what nobody tells us of, such as the end of somebody else's child.
 func eventually(_ what: Comment, _ condition: () -> Bool, _ location: SourceLocation = #_sourceLocation) async throws {
     let deadline = ContinuousClock.now + .seconds(60)

@@ -38,6 +38,13 @@ public final class RunningDaemon: @unchecked Sendable {
         return line
     }
 
+    /// The port of the first listener, which with `--port 0` the kernel has chosen.
+    public func port() async throws -> Int {
+        let line = try await line { $0.contains("listening") }
+        guard let port = line.firstMatch(of: /address=\S+:(\d+)/).flatMap({ Int($0.1) }) else { throw Silent(log: log) }
+        return port
+    }
+
     public struct Silent: Error, CustomStringConvertible {
         let log: String
         public var description: String { "imapd ended early, having logged:\n\(log)" }
