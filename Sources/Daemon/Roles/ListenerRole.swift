@@ -9,13 +9,14 @@ import Transport
 func runForking(_ preparation: Preparation) throws(StartErrors) {
     guard let gateAccount = preparation.gateAccount else { preconditionFailure("there is no account for the gate") }
     let household = try Household(preparation, gateAccount: gateAccount)
-    announce(preparation)
     resetSignals()
     closeStandardStreams()
     ProcessTitle.prepare()
     ProcessTitle.set("listener")
     // A gate whose monitor dies is reaped here.
     clinux_adopt_orphans()
+    // Whoever waits for these lines may look at us now.
+    announce(preparation)
     var listener = ListenerRole(household: household)
     listener.run()
 }
