@@ -84,8 +84,10 @@ final class Account {
             // It may have been renamed while it was open.
             var folder = folder
             if mailboxes[folder]?.id != id, let other = mailboxes.first(where: { $0.value.id == id })?.key { folder = other }
-            var ceiling = uidNext &+ Self.reserve
-            if let known = mailboxes[folder], known.id == id, known.uidValidity == uidValidity { ceiling = max(ceiling, known.ceiling) }
+            let ceiling = uidNext &+ Self.reserve
+            if let known = mailboxes[folder], known.id == id, known.uidValidity == uidValidity, known.ceiling >= ceiling {
+                return known.ceiling
+            }
             try append([markLine(uidValidity, ceiling, id, folder)])
             return ceiling
         }

@@ -36,12 +36,19 @@ extension Mailbox {
     func scanIfDue() throws(StoreError) {
         guard let due = Self.due(state.summary, directory) else { throw .noSuchMailbox(directory.mailbox) }
         guard due.new || due.cur else { return }
+        // While new/ is in doubt, and empty, there is nothing to take in.
+        if !due.cur, due.newState.modified == state.summary.new.modified, !due.newState.isSettled, isNewEmpty { return }
         do throws(StoreError) {
             try locked { () throws(StoreError) in try scan() }
         } catch .io(let error, let doing) where [.noSpace, .diskQuotaExceeded, .readOnlyFileSystem].contains(error) {
             // Who has filled the disk must be able to look at what there is, and to remove some of it.
             logger.error("New messages cannot be taken in", metadata: ["error": "\(error)", "doing": "\(doing)"])
         }
+    }
+
+    private var isNewEmpty: Bool {
+        var isEmpty = true
+        return forEachName(in: directory.new) { _, _ in isEmpty = false } && isEmpty
     }
 
     /// Whether there may be something to find.

@@ -16,8 +16,8 @@ public final class MaildirStore: MailStore {
     /// Mailboxes that were appended to, without their messages: the next APPEND goes on there. Few, the last one last.
     private var targets: [Mailbox] = []
     private weak var selected: OpenMaildir?
-    /// Closed mailboxes with file names that lag behind.
-    private var untidy: [FolderName] = []
+    /// Closed mailboxes with file names that lag behind, or with long logs.
+    private var untidy: [Mailbox] = []
 
     /// Opens the Maildir, and makes it if there is none. `path` is absolute, or relative to the working directory.
     public init(path: String, separator: Character = ".", logger: Logger) throws(StoreError) {
@@ -106,7 +106,7 @@ public final class MaildirStore: MailStore {
         let open = try OpenMaildir(
             openMailbox(name, hasRows: true), readOnly: readOnly, names: names,
             target: { [unowned self] (name) throws(StoreError) in try target(name) },
-            onClose: { [weak self] folder in self?.untidy.append(folder) })
+            onClose: { [weak self] mailbox in self?.untidy.append(mailbox) })
         selected = open
         return open
     }
@@ -166,24 +166,21 @@ public final class MaildirStore: MailStore {
 
     public func tidy() throws(StoreError) -> Bool {
         if let selected, !selected.isReadOnly, try selected.mailbox.tidy() { return true }
-        for mailbox in targets where mailbox.isCheckpointDue && !untidy.contains(mailbox.directory.folder) {
-            untidy.append(mailbox.directory.folder)
+        // What was appended to without being opened may need an index.
+        if let at = targets.firstIndex(where: \.isCheckpointDue) {
+            let target = targets.remove(at: at)
+            untidy.append(try Mailbox(target.directory, account, hasRows: true))
         }
-        guard let folder = untidy.last else { return false }
-        guard isFolder(folder), let name = naming.name(folder) else {
-            untidy.removeLast()
-            return !untidy.isEmpty
-        }
-        if try !openMailbox(name, hasRows: true).tidy() {
-            untidy.removeLast()
-            targets.removeAll { $0.directory.folder == folder }
-        }
-        return !untidy.isEmpty
+        guard let mailbox = untidy.last else { return false }
+        var isDone = true
+        defer { if isDone { untidy.removeLast() } }
+        do throws(StoreError) { isDone = try !mailbox.tidy() } catch .noSuchMailbox {}
+        return !isDone || untidy.count > 1
     }
 
     /// Forgets what is kept open of a folder that is going away.
     func release(_ folder: FolderName) {
         targets.removeAll { $0.directory.folder == folder }
-        untidy.removeAll { $0 == folder }
+        untidy.removeAll { $0.directory.folder == folder }
     }
 }

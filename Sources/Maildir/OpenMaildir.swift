@@ -18,14 +18,14 @@ final class OpenMaildir: OpenMailbox {
     /// The table of which `ghosts` are the difference.
     private var knownTable: MessageTable
     /// Tells the store that there are names to bring up to date after this mailbox was closed.
-    private let onClose: (FolderName) -> Void
+    private let onClose: (Mailbox) -> Void
     let names: NameMaker
     /// The mailbox that COPY or MOVE names.
     private let target: (MailboxName) throws(StoreError) -> Mailbox
 
     init(
         _ mailbox: Mailbox, readOnly: Bool, names: NameMaker, target: @escaping (MailboxName) throws(StoreError) -> Mailbox,
-        onClose: @escaping (FolderName) -> Void
+        onClose: @escaping (Mailbox) -> Void
     ) throws(StoreError) {
         self.names = names
         self.target = target
@@ -54,7 +54,10 @@ final class OpenMaildir: OpenMailbox {
         let wasLast = directory.lockFile.beginAlone()
         Graveyard.empty(directory, olderThan: wasLast ? 0 : Graveyard.patience)
         directory.lockFile.leave()
-        if !isReadOnly, mailbox.isTidyingDue { onClose(directory.folder) }
+        if !isReadOnly, mailbox.isTidyingDue {
+            mailbox.onReload = nil
+            onClose(mailbox)
+        }
     }
 
     func openTarget(_ name: MailboxName) throws(StoreError) -> Mailbox { try target(name) }
