@@ -62,4 +62,7 @@ int clinux_begin_writeout(int fd);
 /* malloc_trim(3): pages of the heap that are free go back to the system. */
 void clinux_release_free_memory(void);
 
+/* nftw(3) and remove(3): a directory and all that is in it. Links are removed, not followed. */
+int clinux_remove_tree(const char *_Nonnull path);
+
 #endif

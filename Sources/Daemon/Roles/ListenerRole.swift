@@ -9,6 +9,7 @@ import Transport
 func runForking(_ preparation: Preparation) throws(StartErrors) {
     guard let gateAccount = preparation.gateAccount else { preconditionFailure("there is no account for the gate") }
     let household = try Household(preparation, gateAccount: gateAccount)
+    rehearse()
     resetSignals()
     closeStandardStreams()
     ProcessTitle.prepare()

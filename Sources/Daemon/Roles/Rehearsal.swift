@@ -1,0 +1,77 @@
+import Authentication
+import CLinux
+import Gate
+import Glibc
+import IMAPSession
+import Logging
+import MailStore
+import Maildir
+import SystemPackage
+import Transport
+
+/// Plays a client's visit from greeting to LOGOUT, in the listener, before there are clients.
+///
+/// What Swift's runtime makes at first use (metadata of generic types, conformances that it has looked up) is then made once,
+/// in pages that all children share, instead of by each of them for itself. A rehearsal that fails costs nothing else.
+func rehearse() {
+    guard let directory = TemporaryMaildir(),
+          let ends = try? Descriptor.streamPair().release()
+    else { return }
+    let client = Descriptor(owning: ends.first)
+    let connection = Connection(descriptor: ends.second)
+    // All of it fits into the socket: nobody needs to read the answers.
+    guard send(client.number, script, script.count, Int32(MSG_NOSIGNAL)) == script.count else { return }
+    shutdown(client.number, Int32(SHUT_WR))
+
+    let end = Gate(connection: connection, rules: GateRules(plaintextLogin: .always), monitor: Doorman()).run()
+    let logger = Logger(label: "rehearsal") { _ in SwiftLogNoOpLogHandler() }
+    guard case .loggedIn(let readAhead) = end,
+          let store = try? MaildirProvider(path: directory.path, logger: logger).openStore(user: "rehearsal", home: nil)
+    else { return }
+    Session(connection: connection, store: store, user: "rehearsal", readAhead: readAhead, logger: logger).run()
+}
+
+private let script = Array("""
+    a CAPABILITY
+    b ID NIL
+    c LOGIN rehearsal rehearsal
+    d NAMESPACE
+    e LIST "" "*"
+    f STATUS INBOX (MESSAGES UIDNEXT UNSEEN)
+    g APPEND INBOX (\\Seen) {38+}
+    From: a@example.org
+    Subject: b
+
+    c
+
+    h SELECT INBOX
+    i UID FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODYSTRUCTURE BODY.PEEK[HEADER.FIELDS (FROM)] BODY.PEEK[])
+    j UID SEARCH SUBJECT b UNSEEN
+    k STORE 1 +FLAGS (\\Deleted)
+    l EXPUNGE
+    m IDLE
+    DONE
+    n LOGOUT
+
+    """.split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\r\n").utf8)
+
+/// Lets everybody in, to a room in which there is nothing.
+private final class Doorman: GateMonitor {
+    func secured(_ information: TLSInformation) {}
+    func judge(_ attempt: LoginAttempt) -> Answer { Answer(.accepted, isLast: true) }
+}
+
+/// A Maildir that is removed when it is no longer needed.
+private final class TemporaryMaildir {
+    let path: String
+
+    init?() {
+        var template = Array("/tmp/imapd-XXXXXX".utf8CString)
+        guard template.withUnsafeMutableBufferPointer({ mkdtemp($0.baseAddress!) }) != nil else { return nil }
+        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    deinit {
+        clinux_remove_tree(path)
+    }
+}
