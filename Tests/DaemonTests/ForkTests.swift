@@ -264,7 +264,7 @@ struct ForkTests {
             : try #require(daemon.processes("gate").max { $0.pid < $1.pid })
         kill(victim.pid, SIGKILL)
         let line = try await daemon.daemon.line { $0.contains("crashed") }
-        #expect(line.contains("critical") && line.contains("SIGKILL"), "\(line)")
+        #expect(line.contains("critical") && line.contains("SIGKILL") && line.contains("127.0.0.1:"), "\(line)")
         #expect(try client.line() == nil)
         try await eventually("all of that connection have gone") { daemon.listener.descendants.count == 2 }
         #expect(try other.command("NOOP").last!.contains(" OK "))

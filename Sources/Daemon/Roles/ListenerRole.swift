@@ -33,8 +33,8 @@ private func closeStandardStreams() {
 /// The process that accepts connections, counts and reaps. It is root, and never reads a byte from a client.
 struct ListenerRole {
     private var household: Household
-    /// The monitors, later sessions, that are alive.
-    private var children: Set<pid_t> = []
+    /// The monitors, later sessions, that are alive, and whom they serve.
+    private var children: [pid_t: PeerAddress] = [:]
     private var isRefusing = false
     private var logger: Logger { household.logger }
 
@@ -85,11 +85,12 @@ struct ListenerRole {
         guard children.count < household.settings.maxConnections else {
             return refuse(socket, listener, "Too many connections")
         }
+        let peer = PeerAddress(peerOf: socket)
         switch fork() {
-        case 0: runMonitor(client: socket, usesImplicitTLS: listener.usesImplicitTLS, household)
+        case 0: runMonitor(client: socket, peer: peer, usesImplicitTLS: listener.usesImplicitTLS, household)
         case -1: refuse(socket, listener, "No resources for another connection")
         case let child:
-            children.insert(child)
+            children[child] = peer
             close(socket)
             isRefusing = false
         }
@@ -117,14 +118,15 @@ struct ListenerRole {
             let child = waitpid(-1, &status, WNOHANG)
             guard child > 0 else { return }
             // An orphan is a gate whose monitor died, and died with it.
-            guard children.remove(child) != nil else { continue }
+            guard let peer = children.removeValue(forKey: child) else { continue }
             switch ProcessEnd(status: status) {
             case .exited(0): break
             case .exited(let status):
-                logger.error("process failed", metadata: ["process": "\(child)", "status": "\(status)"])
+                logger.error("process failed", metadata: ["peer": "\(peer)", "process": "\(child)", "status": "\(status)"])
             case .killed(let signal):
                 logger.critical(
-                    "process crashed", metadata: ["process": "\(child)", "signal": "\(ProcessEnd.name(of: signal))"])
+                    "process crashed",
+                    metadata: ["peer": "\(peer)", "process": "\(child)", "signal": "\(ProcessEnd.name(of: signal))"])
             }
         }
     }
@@ -146,7 +148,7 @@ struct ListenerRole {
 
     /// Tells every session to say goodbye; those that do not get it done are killed.
     private mutating func end() {
-        for child in children { kill(child, SIGTERM) }
+        for child in children.keys { kill(child, SIGTERM) }
         let deadline = Deadline(after: Self.patience)
         while !children.isEmpty {
             var polled = pollfd(fd: household.signals.housekeeping, events: Int16(POLLIN), revents: 0)
@@ -157,8 +159,8 @@ struct ListenerRole {
                 break
             }
         }
-        for child in children { kill(child, SIGKILL) }
-        for child in children { _ = ProcessEnd(waitingFor: child) }
+        for child in children.keys { kill(child, SIGKILL) }
+        for child in children.keys { _ = ProcessEnd(waitingFor: child) }
         logger.notice("stopped", metadata: children.isEmpty ? nil : ["killed": "\(children.count)"])
     }
 }

@@ -9,9 +9,8 @@ import SystemPackage
 import Transport
 
 /// The process that decides for one connection. It is root, and hears nothing but a few short messages of its gate.
-func runMonitor(client: Int32, usesImplicitTLS: Bool, _ household: Household) -> Never {
+func runMonitor(client: Int32, peer: PeerAddress, usesImplicitTLS: Bool, _ household: Household) -> Never {
     ProcessTitle.set("monitor")
-    let peer = PeerAddress(peerOf: client)
     var logger = household.logger
     logger[metadataKey: "peer"] = "\(peer)"
     logger.info("connect")
