@@ -56,7 +56,7 @@ let package = Package(
         .testTarget(name: "GateTests", dependencies: ["Gate", "Transport", "Authentication", "COpenSSL", "TestSupport"]),
         .testTarget(name: "IMAPServerTests", dependencies: ["IMAPServer", "MemoryStore", "TestSupport"]),
         .testTarget(name: "DaemonTests", dependencies: ["Daemon", "imapd", "TestSupport"]),
-        .testTarget(name: "ClientTests", dependencies: ["imapd", "TestSupport"], resources: [.copy("Scripts")]),
+        .testTarget(name: "ClientTests", dependencies: ["imapd", "IMAPGrammar", "TestSupport"], resources: [.copy("Scripts")]),
         // Programs and daemons that tests start.
         .target(name: "TestSupport", dependencies: ["COpenSSL"], path: "Tests/TestSupport"),
     ],

@@ -1,4 +1,5 @@
 import Foundation
+import IMAPGrammar
 import TestSupport
 import Testing
 
@@ -41,6 +42,17 @@ import Testing
         let told = help.matches(of: #/(?m)^ +(\d+) /#).map(\.1)
         #expect(!told.isEmpty)
         #expect(manual.matches(of: #/(?m)^\.It (\d+)$/#).map(\.1) == told)
+    }
+
+    /// What is advertised has its row in STANDARDS, with "yes"; what has a row with "no" is not advertised.
+    @Test func manualHasEveryCapability() throws {
+        let rows = try Self.text("man/imapd.8").matches(of: #/\.It [\d\\(en]+ Ta (yes|in part|no) Ta (.+)/#)
+        let words = { (here: Substring) in Set(rows.filter { $0.1 == here }.flatMap { $0.2.split { " ,;:()".contains($0) } }) }
+        let advertised = Set(Capability.beforeLogin(startTLS: true, mechanisms: []) + Capability.afterLogin)
+            .subtracting(["STARTTLS", "LOGINDISABLED"])
+            .map { $0.hasPrefix("THREAD=") ? "THREAD" : Substring($0) }
+        #expect(advertised.filter { !words("yes").contains($0) } == [])
+        #expect(advertised.filter { words("no").contains($0) } == [])
     }
 
     /// Whoever copies a line gets a command that is understood.
