@@ -1,0 +1,67 @@
+import Foundation
+import Glibc
+import Logging
+import TestSupport
+import Testing
+
+@testable import Daemon
+
+@Suite struct SyslogTests {
+    /// A syslog daemon's socket.
+    private struct Daemon: ~Copyable {
+        let descriptor: Int32
+
+        init(_ path: String) throws {
+            descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+            var address = sockaddr_un()
+            address.sun_family = sa_family_t(AF_UNIX)
+            withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+            let status = withUnsafeBytes(of: &address) {
+                bind(descriptor, $0.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t($0.count))
+            }
+            try #require(status == 0)
+        }
+
+        deinit { close(descriptor) }
+
+        func receive() -> String {
+            var bytes = [UInt8](repeating: 0, count: 10_000)
+            let count = recv(descriptor, &bytes, bytes.count, Int32(MSG_DONTWAIT))
+            return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
+        }
+    }
+
+    @Test("lines are what syslog(3) would send: facility mail, and the level's severity", arguments: [
+        (Logger.Level.critical, 18), (.error, 19), (.warning, 20), (.notice, 21), (.info, 22), (.debug, 23),
+    ])
+    func format(level: Logger.Level, priority: Int) throws {
+        let files = try TemporaryDirectory()
+        let daemon = try Daemon(files.path("log"))
+        let sink = try #require(SyslogSink(path: files.path("log")))
+        sink.write(level, "login user=ada")
+        let line = daemon.receive()
+        #expect(line.wholeMatch(of: /<(\d+)>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d imapd\[\d+\]: login user=ada/)?.1 == "\(priority)", "\(line)")
+    }
+
+    @Test func restartedDaemonIsFoundAgain() throws {
+        let files = try TemporaryDirectory()
+        let first = try Daemon(files.path("log"))
+        let sink = try #require(SyslogSink(path: files.path("log")))
+        let number = sink.descriptor
+        sink.write(.info, "one")
+        #expect(first.receive().hasSuffix(": one"))
+        unlink(files.path("log"))
+        _ = consume first
+
+        sink.write(.info, "nobody hears this, and nothing fails")
+        let second = try Daemon(files.path("log"))
+        sink.write(.info, "two")
+        #expect(second.receive().hasSuffix(": two"))
+        #expect(sink.descriptor == number, "those who close all others keep this one")
+    }
+
+    @Test func nobodyListens() throws {
+        #expect(SyslogSink(path: try TemporaryDirectory().path("log")) == nil)
+        #expect(SyslogSink(path: "/" + String(repeating: "x", count: 200)) == nil)
+    }
+}
