@@ -54,7 +54,7 @@ extension Selected {
             try tellExpunged()
         }
         tellAdded()
-        try tellFlags()
+        if !timing.contains(.flagsInTheEnd) { try tellFlags() }
     }
 
     private mutating func tellAdded() {

@@ -35,6 +35,9 @@ struct Selected: ~Copyable {
         static let after = Timing(rawValue: 2)
         /// §7.5.1: no EXPUNGE during FETCH, STORE or SEARCH, or the client's sequence numbers drift.
         static let withoutExpunge = Timing(rawValue: 4)
+        /// FETCH of what others changed comes after the command has done its part, so that it tells the flags as they are in
+        /// the end: a silent STORE says nothing else, and a client cannot know which came first (RFC 9051 §6.4.6).
+        static let flagsInTheEnd = Timing(rawValue: 8)
     }
 
     var features: Features { account.features }
@@ -86,7 +89,7 @@ struct Selected: ~Copyable {
         case .sort(let command): timing(of: command.search)
         case .thread(let command): timing(of: command.search)
         case .fetch(let command): command.byUID ? .before : [.before, .withoutExpunge]
-        case .store(let command): command.byUID ? .before : [.before, .withoutExpunge]
+        case .store(let command): command.byUID ? [.before, .flagsInTheEnd] : [.before, .flagsInTheEnd, .withoutExpunge]
         // They look before too, and tell only after (RFC 2180 §4.4).
         case .copy, .move: .after
         }
@@ -125,7 +128,7 @@ struct Selected: ~Copyable {
         }
         do throws(CommandFailure) {
             if timing.contains(.after) { try refresh() }
-            try tell(timing)
+            try tell(timing.subtracting(.flagsInTheEnd))
         } catch { return try fail(tag, error, []) }
         account.wire.tagged(tag, completion)
         return .selected(self)
