@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 ssize_t clinux_getdents(int directory, void *buffer, size_t n) {
@@ -35,4 +36,11 @@ int clinux_rename_noreplace(int from_directory, const char *from, int to_directo
 
 int clinux_begin_writeout(int fd) {
     return sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
+int clinux_ticker(int seconds) {
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    struct itimerspec every = {.it_value.tv_sec = seconds, .it_interval.tv_sec = seconds};
+    if (fd >= 0) timerfd_settime(fd, 0, &every, NULL);
+    return fd;
 }

@@ -73,6 +73,13 @@ final class MessageTable {
     /// Whether the file's name tells other flags than the message has.
     func isRenameDue(_ row: Int) -> Bool { flags(row) != nameFlags(row) && !isGone(row) }
 
+    /// What FETCH and SEARCH ask of every message; `nil` if there is no such message or it was forgotten.
+    func metadata(_ uid: UInt32) -> MessageMetadata? {
+        guard let row = row(uid) else { return nil }
+        return MessageMetadata(flags: flags(row), keywords: keywords(row), modSequence: ModSequence(modSequence(row)) ?? .zero,
+                               isExpunged: isGone(row))
+    }
+
     func row(whole row: Int) -> MessageRow {
         guard row < baseCount else { return tail[row - baseCount] }
         return MessageRow(uid: uid(row), flags: flags(row), nameFlags: nameFlags(row), place: place(row), keywords: keywords(row),

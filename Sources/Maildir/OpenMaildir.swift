@@ -15,8 +15,8 @@ final class OpenMaildir: OpenMailbox {
     /// Messages of the picture that the mailbox does not hold any more since it was read anew.
     private(set) var ghosts: [UInt32: MessageMetadata] = [:]
     private var watcher: Watcher?
-    /// The table of which `ghosts` are the difference.
-    private var knownTable: MessageTable
+    /// The mailbox's messages; `ghosts` are what an earlier table had beside them.
+    private(set) var table: MessageTable
     /// Tells the store that there are names to bring up to date after this mailbox was closed.
     private let onClose: (Mailbox) -> Void
     let names: NameMaker
@@ -33,7 +33,7 @@ final class OpenMaildir: OpenMailbox {
         isReadOnly = readOnly
         self.mailbox = mailbox
         self.onClose = onClose
-        knownTable = mailbox.table
+        table = mailbox.table
         // Before the first look: from here on nothing vanishes that this session may see.
         mailbox.directory.lockFile.bePresent()
         mailbox.onReload = { [unowned self] table in compare(with: table) }
@@ -70,7 +70,6 @@ final class OpenMaildir: OpenMailbox {
         return ModSequence(isAllTold ? mailbox.state.summary.modSequence : told) ?? .zero
     }
     var keywords: [Keyword] { mailbox.state.keywords }
-    var table: MessageTable { mailbox.table }
 
     // MARK: The picture
 
@@ -103,13 +102,8 @@ final class OpenMaildir: OpenMailbox {
     }
 
     func metadata(_ uid: UID) -> MessageMetadata? {
-        guard let row = row(uid) else { return ghosts[uid.rawValue] }
-        return metadata(row, of: table)
-    }
-
-    private func metadata(_ row: Int, of table: MessageTable) -> MessageMetadata {
-        MessageMetadata(flags: table.flags(row), keywords: table.keywords(row), modSequence: ModSequence(table.modSequence(row)) ?? .zero,
-                        isExpunged: table.isGone(row))
+        if uid.rawValue <= visible, let metadata = table.metadata(uid.rawValue) { return metadata }
+        return ghosts.isEmpty ? nil : ghosts[uid.rawValue]
     }
 
     func forget(_ uids: [UID]) {
@@ -122,15 +116,15 @@ final class OpenMaildir: OpenMailbox {
     /// The mailbox was read anew: what the new table lacks stays in the picture as a ghost, and everything else that differs is
     /// news.
     private func compare(with new: MessageTable) {
-        let old = knownTable
-        knownTable = new
+        let old = table
+        table = new
         var news = News()
         for row in 0..<old.count {
             let uid = old.uid(row)
             if uid > visible { break }
             if old.place(row).contains(.forgotten) { continue }
             guard let found = new.row(uid), !new.isGone(found) else {
-                var ghost = metadata(row, of: old)
+                guard var ghost = old.metadata(uid) else { continue }
                 if !ghost.isExpunged || mailbox.news.expunged.contains(uid) { news.expunged.append(uid) }
                 ghost.isExpunged = true
                 ghosts[uid] = ghost
@@ -179,7 +173,7 @@ final class OpenMaildir: OpenMailbox {
 
     func changeDescriptor() throws(StoreError) -> Int32 {
         if let watcher { return watcher.descriptor }
-        let watcher = try Watcher(mailbox.directory, maildir: mailbox.account.path)
+        let watcher = try Watcher(mailbox.directory, maildir: mailbox.account.path, logger: mailbox.logger)
         self.watcher = watcher
         return watcher.descriptor
     }

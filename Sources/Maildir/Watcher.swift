@@ -1,15 +1,33 @@
+import CLinux
 import Glibc
+import Logging
 import MailStore
+import SystemPackage
 
-/// An inotify descriptor that becomes readable when something happens in a mailbox.
+/// A descriptor that becomes readable when something happens in a mailbox: inotify's.
+///
+/// The system limits how many of these a user may have. Beyond that it is a timer's: then the session looks every two seconds.
 final class Watcher {
     private let handle: Handle
     var descriptor: Int32 { handle.raw }
 
-    init(_ directory: MailboxDirectory, maildir: String) throws(StoreError) {
+    private static let period: Int32 = 2
+
+    init(_ directory: MailboxDirectory, maildir: String, logger: Logger) throws(StoreError) {
+        do throws(StoreError) {
+            handle = try Self.inotify(directory, maildir)
+        } catch .io(let error, _) where [.tooManyOpenFiles, .tooManyOpenFilesInSystem, .noSpace].contains(error) {
+            let timer = clinux_ticker(Self.period)
+            guard timer >= 0 else { throw failure("watching", directory.folder.directory) }
+            logger.notice("Mailboxes can only be looked at from time to time: the limit of inotify(7) is reached")
+            handle = Handle(timer)
+        }
+    }
+
+    private static func inotify(_ directory: MailboxDirectory, _ maildir: String) throws(StoreError) -> Handle {
         let descriptor = inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
         guard descriptor >= 0 else { throw failure("watching", directory.folder.directory) }
-        handle = Handle(descriptor)
+        let handle = Handle(descriptor)
         let moves = UInt32(IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE)
         // The directory itself for imapd.log: the log may be replaced, and is in the same directory then.
         let watched: [(String, UInt32)] = [("", UInt32(IN_MODIFY | IN_MOVED_TO | IN_DELETE_SELF)), ("/new", moves), ("/cur", moves)]
@@ -20,6 +38,7 @@ final class Watcher {
                 throw failure("watching", directory.folder.directory)
             }
         }
+        return handle
     }
 
     /// Reads all events that wait, so that the descriptor is readable for later ones only.

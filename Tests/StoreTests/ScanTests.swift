@@ -133,6 +133,53 @@ import Testing
         #expect(b.uidValidity == validity)
     }
 
+    @Test func `A folder that was renamed without a word keeps its use`() throws {
+        let account = try MaildirAccount()
+        let store = try account.openStore()
+        try store.create("a", use: .sent)
+        let uid = try store.append("x\r\n", to: "a")
+        let validity = try store.status("a", wantsSize: false).uidValidity
+        // As if the power had gone between the two steps of RENAME.
+        try FileManager.default.moveItem(at: account.folder("a"), to: account.folder("b"))
+        let other = try account.openStore()
+        let b = try other.open("b", readOnly: true)
+        #expect(b.uids == [uid])
+        #expect(b.uidValidity == validity)
+        #expect(try other.mailboxes().first { $0.name == "b" }?.use == .sent)
+        #expect(throws: StoreError.self) { try other.create("c", use: .sent) }
+    }
+
+    @Test func `A mailbox that is deleted under a session is gone for it`() throws {
+        let account = try MaildirAccount()
+        let store = try account.openStore(), other = try account.openStore()
+        try store.create("a", use: nil)
+        try store.append("x\r\n", to: "a")
+        let a = try store.open("a", readOnly: false)
+        try other.delete("a")
+        #expect(throws: StoreError.self) { try a.refresh() }
+        #expect(throws: StoreError.self) { try a.add(.seen, to: [1]) }
+        #expect(throws: StoreError.self) { try store.append("y\r\n", to: "a") }
+        #expect(try !store.exists("a"))
+        try other.create("a", use: nil)
+        #expect(try store.append("z\r\n", to: "a") == 1)
+        #expect(throws: StoreError.self) { try a.refresh() }
+        #expect(try store.status("a", wantsSize: false).messages == 1)
+    }
+
+    @Test func `A mailbox that is renamed under a session goes on for it`() throws {
+        let account = try MaildirAccount()
+        let store = try account.openStore(), other = try account.openStore()
+        try store.create("a", use: nil)
+        try store.append("x\r\n", to: "a")
+        let a = try store.open("a", readOnly: false)
+        try other.rename("a", to: "b")
+        try a.add(.seen, to: [1])
+        try other.append("y\r\n", to: "b")
+        #expect(try a.refresh().added == [2])
+        #expect(try other.open("b", readOnly: true).flags(1) == .seen)
+        #expect(throws: StoreError.self) { try store.append("z\r\n", to: "a") }
+    }
+
     @Test func `What is no message is not shown`() throws {
         let account = try MaildirAccount()
         _ = try account.openStore()

@@ -56,6 +56,9 @@ int clinux_unlock(int fd, off_t byte);
 /* renameat2(2) with RENAME_NOREPLACE: EEXIST if there is such a file. EINVAL where the file system cannot. */
 int clinux_rename_noreplace(int from_directory, const char *_Nonnull from, int to_directory, const char *_Nonnull to);
 
+/* A timerfd(2), close-on-exec and non-blocking, that becomes readable every so many seconds. */
+int clinux_ticker(int seconds);
+
 /* sync_file_range(2), SYNC_FILE_RANGE_WRITE: begins to write out and does not wait. */
 int clinux_begin_writeout(int fd);
 
