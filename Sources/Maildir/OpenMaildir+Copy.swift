@@ -15,7 +15,20 @@ extension OpenMaildir {
         return result
     }
 
+    /// Another session may rename or remove a file at any moment, also between our look and our link: then nothing was copied,
+    /// and we look again.
     private func copy(_ uids: [UID], to target: Mailbox) throws(StoreError) -> CopyResult {
+        var attempts = 0
+        while true {
+            var hasLostSource = false
+            do { return try copy(uids, to: target, &hasLostSource) } catch {
+                attempts += 1
+                guard hasLostSource, attempts < 20 else { throw error }
+            }
+        }
+    }
+
+    private func copy(_ uids: [UID], to target: Mailbox, _ hasLostSource: inout Bool) throws(StoreError) -> CopyResult {
         try mailbox.catchUp(isLocked: false)
         try mailbox.verifyRows()
         // First whatever may have to be read or looked for; then, under the other mailbox's lock, links.
@@ -55,6 +68,7 @@ extension OpenMaildir {
             } place: { (index, directory, name) in
                 let source = located[index]
                 if source.directory.link(source.name, to: directory, name) { return true }
+                hasLostSource = errno == ENOENT
                 // Another file system, too many links, or a file of somebody else's: then its bytes.
                 guard [EXDEV, EMLINK, EPERM, EOPNOTSUPP].contains(errno) else { return false }
                 return copyBytes(source.directory, source.name, by: tmp, names.next(), to: directory, name)

@@ -20,7 +20,7 @@ final class MaildirTestAccount: TestAccount {
 
     func openStore() throws -> any MailStore {
         var logger = Logger(label: "transcript")
-        logger.logLevel = .critical
+        logger.logLevel = .error
         return try MaildirStore(path: path, separator: separator, logger: logger)
     }
 
