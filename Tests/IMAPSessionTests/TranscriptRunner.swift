@@ -21,13 +21,17 @@ struct TranscriptRunner {
         let message: String
     }
 
-    private init(_ transcript: Transcript, _ account: any TestAccount) {
+    /// Whether all that clients send goes in small pieces.
+    private let isChopped: Bool
+
+    private init(_ transcript: Transcript, _ account: any TestAccount, isChopped: Bool) {
         self.transcript = transcript
         self.account = account
+        self.isChopped = isChopped
     }
 
-    static func run(_ transcript: Transcript, in account: any TestAccount) throws(Difference) {
-        var runner = TranscriptRunner(transcript, account)
+    static func run(_ transcript: Transcript, in account: any TestAccount, isChopped: Bool = false) throws(Difference) {
+        var runner = TranscriptRunner(transcript, account, isChopped: isChopped)
         do {
             for step in transcript.steps {
                 runner.line = step.line
@@ -46,6 +50,8 @@ struct TranscriptRunner {
             try settle(connection)
             let bytes = try substitute(bytes)
             exchange.append("  C\(connection): \(bytes.shown)")
+            // Short lines byte by byte; what is long would take too long.
+            if isChopped { try client(connection).chunkSize = max(1, bytes.count / 100) }
             try client(connection).send(bytes, paced: paced)
         case .expect(let connection, let expectation):
             try expect(connection, expectation)
@@ -56,10 +62,12 @@ struct TranscriptRunner {
                 throw TestFailure("the server must close the connection, and says: \(more.shown)")
             }
             clients[connection]?.closeNow()
+            try clients[connection]?.waitForEnd()
         case .clientCloses(let connection):
             try settle(connection)
             exchange.append("  C\(connection) closes")
             try client(connection).closeNow()
+            try client(connection).waitForEnd()
         case .chunks(let connection, let size):
             try client(connection).chunkSize = size
         case .select(let mailbox, let readOnly, let connections):
@@ -96,6 +104,7 @@ struct TranscriptRunner {
                 throw TestFailure("connection \(connection) says more than the transcript has")
             }
             client.closeNow()
+            try client.waitForEnd()
         }
     }
 
