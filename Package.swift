@@ -48,16 +48,16 @@ let package = Package(
                           // Bound before the first fork, so that no child copies a page to do it.
                           linkerSettings: [.unsafeFlags(["-Xlinker", "-z", "-Xlinker", "now"])]),
 
-        .testTarget(name: "IMAPTypesTests", dependencies: ["IMAPTypes"]),
-        .testTarget(name: "IMAPGrammarTests", dependencies: ["IMAPGrammar"]),
-        .testTarget(name: "MailMessageTests", dependencies: ["MailMessage"]),
+        .testTarget(name: "IMAPTypesTests", dependencies: ["IMAPTypes", "TestSupport"]),
+        .testTarget(name: "IMAPGrammarTests", dependencies: ["IMAPGrammar", "TestSupport"]),
+        .testTarget(name: "MailMessageTests", dependencies: ["MailMessage", "TestSupport"]),
         .testTarget(name: "StoreTests", dependencies: ["MailStore", "MemoryStore", "Maildir", "TestSupport"]),
-        .testTarget(name: "IMAPSessionTests", dependencies: ["IMAPSession", "MemoryStore", "Maildir", "Transport"]),
+        .testTarget(name: "IMAPSessionTests", dependencies: ["IMAPSession", "MemoryStore", "Maildir", "Transport", "TestSupport"]),
         .testTarget(name: "GateTests", dependencies: ["Gate", "Transport", "Authentication", "COpenSSL", "TestSupport"]),
         .testTarget(name: "IMAPServerTests", dependencies: ["IMAPServer", "MemoryStore", "TestSupport"]),
         .testTarget(name: "DaemonTests", dependencies: ["Daemon", "imapd", "TestSupport"]),
         .testTarget(name: "ClientTests", dependencies: ["imapd", "IMAPGrammar", "TestSupport"], resources: [.copy("Scripts")]),
-        // Programs and daemons that tests start.
+        // Programs and daemons that tests start, messages that they read, and chance that can be repeated.
         .target(name: "TestSupport", dependencies: ["COpenSSL"], path: "Tests/TestSupport"),
     ],
     swiftLanguageModes: [.v6]

@@ -1,4 +1,5 @@
 import IMAPTypes
+import TestSupport
 import Testing
 @testable import IMAPGrammar
 

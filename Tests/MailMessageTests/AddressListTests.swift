@@ -1,4 +1,5 @@
 import MailMessage
+import TestSupport
 import Testing
 
 @Suite("AddressList")
@@ -56,7 +57,7 @@ struct AddressListTests {
 
     @Test("closes every group, whatever the bytes", arguments: 0..<20)
     func groups(seed: UInt64) {
-        var generator = SeededGenerator(seed: seed)
+        var generator = SeededGenerator(seed)
         for _ in 0..<100 {
             let value = Array("G: a <b@c>, \"d\" (e) <@f:g@h>; i".utf8).mutated(using: &generator)
             var list = AddressList()

@@ -1,4 +1,5 @@
 import MailMessage
+import TestSupport
 import Testing
 
 @Suite("Charset")
@@ -43,7 +44,7 @@ struct CharsetTests {
 
     @Test("always makes UTF-8", arguments: Charset.common)
     func always(name: String) throws {
-        var generator = SeededGenerator(seed: 7)
+        var generator = SeededGenerator(7)
         for _ in 0..<20 {
             let bytes = (0..<200).map { _ in UInt8.random(in: 0...255, using: &generator) }
             let output = decoded(try #require(Charset(name.utf8)), bytes.pieces(using: &generator))

@@ -1,4 +1,5 @@
 import MailMessage
+import TestSupport
 import Testing
 
 @Suite("MessageParser")
@@ -97,9 +98,9 @@ struct MessageParserTests {
 
     @Test("gives the same structure for any pieces", arguments: Corpus.names)
     func chunking(name: String) {
-        var generator = SeededGenerator(seed: 1)
+        var generator = SeededGenerator(1)
         let original = Corpus.message(name)
-        for round in 0..<(original.count > 20_000 ? 4 : 40) {
+        for round in 0..<Corpus.rounds(40, of: original) {
             let message = round == 0 ? original : original.mutated(using: &generator)
             let whole = parse(message)
             let inPieces = parse(message, pieces: message.pieces(using: &generator))
@@ -109,9 +110,9 @@ struct MessageParserTests {
 
     @Test("tells the wire size that the converter makes, and the lines", arguments: Corpus.names)
     func sizes(name: String) {
-        var generator = SeededGenerator(seed: 2)
+        var generator = SeededGenerator(2)
         let original = Corpus.message(name)
-        for round in 0..<(original.count > 20_000 ? 2 : 20) {
+        for round in 0..<Corpus.rounds(20, of: original) {
             let message = round == 0 ? original : original.mutated(using: &generator)
             let structure = parse(message)
             #expect(structure.whole.length == message.count)

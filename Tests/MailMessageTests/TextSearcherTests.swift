@@ -1,4 +1,5 @@
 import MailMessage
+import TestSupport
 import Testing
 
 @Suite("TextSearcher")
@@ -21,7 +22,7 @@ struct TextSearcherTests {
 
     @Test("finds across pieces, as a plain search of the folded text would", arguments: 0..<30)
     func pieces(seed: UInt64) {
-        var generator = SeededGenerator(seed: seed)
+        var generator = SeededGenerator(seed)
         let folder = CaseFolder()
         let alphabet = Array("aAbéÉ\u{301}я")
         for _ in 0..<40 {

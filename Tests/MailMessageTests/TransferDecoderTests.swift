@@ -1,5 +1,6 @@
 import Foundation
 import MailMessage
+import TestSupport
 import Testing
 
 @Suite("TransferDecoder")
@@ -34,7 +35,7 @@ struct TransferDecoderTests {
 
     @Test("round-trips, in any pieces", arguments: 0..<20)
     func roundTrip(seed: UInt64) {
-        var generator = SeededGenerator(seed: seed)
+        var generator = SeededGenerator(seed)
         let original = (0..<Int.random(in: 0...3000, using: &generator)).map { _ in UInt8.random(in: 0...255,
             using: &generator) }
         let base64 = Array(Data(original).base64EncodedString(options: .lineLength76Characters).utf8)
@@ -48,7 +49,7 @@ struct TransferDecoderTests {
 
     @Test("gives the same for any pieces of anything", arguments: 0..<20)
     func pieces(seed: UInt64) {
-        var generator = SeededGenerator(seed: seed)
+        var generator = SeededGenerator(seed)
         for _ in 0..<20 {
             let alphabet = Array("=  \t\r\n\rA4f=Zg+/".utf8)
             let bytes = (0..<200).map { _ in alphabet.randomElement(using: &generator)! }

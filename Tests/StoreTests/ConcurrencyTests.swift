@@ -4,6 +4,7 @@ import IMAPTypes
 @testable import Maildir
 import MailStore
 import Synchronization
+import TestSupport
 import Testing
 
 /// Several sessions at the same time: threads here, but as separate as processes, for each opens every file for itself.
@@ -61,7 +62,7 @@ import Testing
         _ = try store.append((0..<60).map { Array("message \($0)\r\n".utf8) }, to: .inbox)
         let removed = Mutex<Set<UID>>([])
         try Self.inThreads(4) { thread in
-            var random = SeededGenerator(seed: UInt64(thread))
+            var random = SeededGenerator(UInt64(thread))
             let store = try account.openMaildir()
             var open = try store.open(.inbox, readOnly: false) as! OpenMaildir
             for round in 0..<40 {

@@ -2,6 +2,7 @@ import Foundation
 import IMAPTypes
 @testable import Maildir
 import MailStore
+import TestSupport
 import Testing
 
 /// What is left when files are cut, flipped, deleted or replaced by old ones.
@@ -162,7 +163,7 @@ import Testing
     func `Garbage in place of a file`(_ name: String) throws {
         for seed in 0..<(4 * thoroughness) {
             let scene = try Scene()
-            var generator = SeededGenerator(seed: UInt64(seed))
+            var generator = SeededGenerator(UInt64(seed))
             let bytes = (0..<Int.random(in: 0...3000, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator) }
             try Data(bytes).write(to: scene.url(name))
             try scene.check(sameUIDs: name == "imapd.subscriptions", "\(name), seed \(seed)")
@@ -278,21 +279,5 @@ import Testing
         while try next.tidy() {}
         #expect(account.names("cur").filter { $0.hasSuffix(":2,S") }.count == 2)
         #expect(try a.refresh().isEmpty)
-    }
-}
-
-/// How many times as many rounds as usual: `IMAPD_TEST_THOROUGHNESS` in the environment.
-let thoroughness = max(1, ProcessInfo.processInfo.environment["IMAPD_TEST_THOROUGHNESS"].flatMap { Int($0) } ?? 1)
-
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 &+ 1 }
-
-    mutating func next() -> UInt64 {
-        state = state &+ 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

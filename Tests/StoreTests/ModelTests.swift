@@ -2,6 +2,7 @@ import Foundation
 import IMAPTypes
 @testable import Maildir
 import MailStore
+import TestSupport
 import Testing
 
 /// Random operations of two sessions and a delivery agent on one Maildir, beside a model of what must come out.
@@ -14,7 +15,7 @@ import Testing
 
     @Test(arguments: 0..<(6 * thoroughness))
     func `Two sessions agree with the model`(_ seed: Int) throws {
-        var random = SeededGenerator(seed: UInt64(seed))
+        var random = SeededGenerator(UInt64(seed))
         let account = try MaildirAccount()
         var stores = [try account.openMaildir(), try account.openMaildir()]
         try stores[0].create("other", use: nil)

@@ -3,6 +3,7 @@ import IMAPTypes
 import Logging
 @testable import Maildir
 import MailStore
+import TestSupport
 import Testing
 
 @Suite struct NameTests {
@@ -36,7 +37,7 @@ import Testing
     }
 
     @Test func `Every name of a folder that we make is inside the Maildir`() throws {
-        var random = SeededGenerator(seed: 1)
+        var random = SeededGenerator(1)
         let alphabet = Array("./\\&~-+,%* aZ\u{7E}é📫")
         for separator in [".", "/"] as [Character] {
             let naming = FolderNaming(separator: separator)

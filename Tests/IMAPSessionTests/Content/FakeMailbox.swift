@@ -1,8 +1,8 @@
-import Foundation
 import IMAPGrammar
 import IMAPTypes
 import MailStore
 import Transport
+import TestSupport
 @testable import IMAPSession
 
 /// A mailbox of given messages that counts what is asked of it, and can be made to fail.
@@ -101,34 +101,6 @@ final class FakeSink: ResponseSink {
         out.bytes.withUnsafeBytes { sent.append(contentsOf: $0) }
         out.removeAll()
     }
-}
-
-/// Messages that taught us something, by name: those of the tests of MailMessage.
-enum Corpus {
-    private static let directory = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().appending(path: "Corpus")
-
-    static let names: [String] = ((try? FileManager.default.contentsOfDirectory(atPath: directory.path)) ?? [])
-        .filter { $0.hasSuffix(".eml") }.map { String($0.dropLast(4)) }.sorted()
-
-    static func message(_ name: String) -> [UInt8] {
-        (try? Data(contentsOf: directory.appending(path: name + ".eml"))).map(Array.init) ?? []
-    }
-}
-
-extension [UInt8] {
-    /// Every line end made CRLF, the slow and obvious way.
-    var withCRLF: [UInt8] {
-        var result: [UInt8] = []
-        result.reserveCapacity(count + count / 32)
-        for byte in self {
-            if byte == 0x0A, result.last != 0x0D { result.append(0x0D) }
-            result.append(byte)
-        }
-        return result
-    }
-
-    var text: String { String(decoding: self, as: UTF8.self) }
 }
 
 /// The value of each item of the FETCH response to `attributes` for the only message of a mailbox.

@@ -2,6 +2,7 @@ import IMAPGrammar
 import IMAPTypes
 import MailMessage
 import MailStore
+import TestSupport
 import Testing
 @testable import IMAPSession
 @testable import Transport
@@ -71,9 +72,9 @@ struct MessageFetcherTests {
 
     @Test("is well-formed for any bytes", arguments: Corpus.names)
     func wellFormed(name: String) throws {
-        var generator = SeededGenerator(seed: 11)
+        var generator = SeededGenerator(11)
         let original = Corpus.message(name)
-        for round in 0..<(original.count > 20_000 ? 2 : 15) {
+        for round in 0..<Corpus.rounds(15, of: original) {
             let message = round == 0 ? original : original.mutated(using: &generator)
             for mode in [WireMode(), .imap4rev2] {
                 let items = try fetch(message, [.envelope, .body, .bodyStructure, .rfc822Size, section([], .header),

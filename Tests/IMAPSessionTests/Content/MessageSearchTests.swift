@@ -1,6 +1,7 @@
 import IMAPGrammar
 import IMAPTypes
 import MailStore
+import TestSupport
 import Testing
 @testable import IMAPSession
 

@@ -1,5 +1,6 @@
 import IMAPGrammar
 import IMAPTypes
+import TestSupport
 import Testing
 @testable import IMAPSession
 
@@ -109,7 +110,7 @@ struct MessageSortTests {
 
     @Test("holds every message once, whatever the references", arguments: 0..<30)
     func everyMessageOnce(seed: UInt64) {
-        var generator = SeededGenerator(seed: seed)
+        var generator = SeededGenerator(seed)
         let messages = (1...UInt32(40)).map { number in
             message(number, "\(Int.random(in: 0..<50, using: &generator))",
                     (0..<Int.random(in: 0...4, using: &generator)).map { _ in "\(Int.random(in: 0..<60, using: &generator))" },

@@ -1,3 +1,4 @@
+import TestSupport
 /// The grammar of ENVELOPE and BODYSTRUCTURE (RFC 9051 §9), asked of a response that was read by somebody else's reader.
 enum StructureRules {
     static func envelope(_ node: ResponseNode) throws {

@@ -1,0 +1,19 @@
+import Foundation
+
+/// A generator whose run can be repeated (SplitMix64), so that what failed once fails again.
+public struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    public init(_ seed: UInt64) { state = seed }
+
+    public mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}
+
+/// How many times as many rounds as usual: `IMAPD_TEST_THOROUGHNESS` in the environment.
+public let thoroughness = max(1, ProcessInfo.processInfo.environment["IMAPD_TEST_THOROUGHNESS"].flatMap { Int($0) } ?? 1)
