@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Clients that do at random what clients do, all in one mailbox. Each keeps count of what it is told, and its numbers and
@@ -10,8 +11,8 @@ struct SharedMailboxTests {
     @Test("agree, one command after the other", arguments: cases)
     func interleaved(store: StoreKind, seed: UInt64) throws {
         let account = try store.makeAccount(separator: nil)
-        var generator = SeededGenerator(seed: seed)
-        var clients = try (0..<4).map { try RandomClient(account, number: $0, generator: SeededGenerator(seed: seed * 10 + UInt64($0))) }
+        var generator = SeededGenerator(seed)
+        var clients = try (0..<4).map { try RandomClient(account, number: $0, generator: SeededGenerator(seed * 10 + UInt64($0))) }
         for _ in 0..<300 {
             try clients[Int.random(in: 0..<clients.count, using: &generator)].step()
         }
@@ -27,7 +28,7 @@ struct SharedMailboxTests {
             let thread = Thread {
                 defer { done.signal() }
                 do {
-                    var client = try RandomClient(account, number: number, generator: SeededGenerator(seed: seed * 10 + UInt64(number)))
+                    var client = try RandomClient(account, number: number, generator: SeededGenerator(seed * 10 + UInt64(number)))
                     for _ in 0..<80 { try client.step() }
                     results.add(client)
                 } catch {
