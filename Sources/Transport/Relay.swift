@@ -62,6 +62,7 @@ public struct Relay: ~Copyable {
             // One that is asked for nothing would still tell that it has hung up, over and over.
             if polled.0.events == 0 { polled.0.fd = -1 }
             if polled.1.events == 0 { polled.1.fd = -1 }
+            if polled.0.events & Int16(POLLIN) != 0 { client.acknowledge() }
             let readsHeld = up.isEmpty && !clientEnded && client.holdsInput
             let deadline = Deadline(after: readsHeld ? .zero : down.isEmpty ? nil : client.sendTimeout)
             let ready = withUnsafeMutableBytes(of: &polled) {

@@ -82,6 +82,26 @@ struct ConnectionTests {
         #expect(throws: ConnectionEnd.timedOut) { try connection.send([UInt8](repeating: 0, count: 8 << 20)) }
     }
 
+    @Test("acknowledges the middle of a message at once, and a command with its answer", arguments: [(2000, true), (20, false)])
+    func acknowledgement(bytes: Int, atOnce: Bool) throws {
+        let listener = try Listener.listen(host: "127.0.0.1", port: 0, implicitTLS: false)[0]
+        let client = try MailClient(port: Int(listener.address.port))
+        guard case .connection(let socket) = listener.accept() else {
+            Issue.record("nobody has connected")
+            return
+        }
+        let connection = Connection(descriptor: socket.release())
+        // As the kernel has it once the two have spoken with each other.
+        var quick: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        setsockopt(connection.descriptor, Int32(IPPROTO_TCP), TCP_QUICKACK, &quick, length)
+        try client.send(String(repeating: "x", count: bytes))
+        for _ in 0..<(bytes + 15) / 16 { _ = try receive(connection, atMost: nil) }
+        #expect(throws: ConnectionEnd.timedOut) { try receive(connection, atMost: .milliseconds(1)) }
+        getsockopt(connection.descriptor, Int32(IPPROTO_TCP), TCP_QUICKACK, &quick, &length)
+        #expect((quick != 0) == atOnce)
+    }
+
     @Test("tells input, another descriptor and the daemon's end apart")
     func events() throws {
         let stop = try Descriptor.pipe()
