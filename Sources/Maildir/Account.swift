@@ -25,6 +25,8 @@ final class Account {
     static let name = Array("imapd.account".utf8)
     /// UIDs are set aside in such numbers, so that the file is written seldom.
     static let reserve: UInt64 = 1000
+    /// What is larger, another server or damage has left; to go on behind it would use up what there is.
+    static let largestUIDValidity: UInt32 = 0xF000_0000
 
     let maildir: Handle
     let path: String
@@ -57,6 +59,12 @@ final class Account {
         return mailboxes[folder]
     }
 
+    /// Whether a mailbox has this id: a folder that was copied as a whole came with that of another.
+    func isTaken(_ id: ObjectID) -> Bool {
+        readOn()
+        return mailboxes.values.contains { $0.id == id }
+    }
+
     /// Special uses by folder.
     func uses() -> [FolderName: SpecialUse] {
         readOn()
@@ -70,8 +78,9 @@ final class Account {
         try locked { () throws(StoreError) in
             readOn()
             let clock = UInt32(clamping: now() / 1_000_000_000)
-            guard lastUIDValidity < .max else { throw .corrupt("there is no UIDVALIDITY left in imapd.account") }
-            let value = max(lastUIDValidity + 1, clock, 1)
+            let last = max(lastUIDValidity, min(DovecotCounter.last(in: maildir), Self.largestUIDValidity))
+            guard last < .max else { throw .corrupt("there is no UIDVALIDITY left in imapd.account") }
+            let value = max(last + 1, clock, 1)
             try append([line("V \(value)"), markLine(value, 1 + Self.reserve, id, folder)])
             return value
         }
@@ -220,7 +229,7 @@ final class Account {
             let id = ObjectID(low: Self.hexadecimal(fields[2].suffix(16)) ?? 0, high: Self.hexadecimal(fields[2].prefix(16)) ?? 0)
             let old = mailboxes[folder]
             let new = Mailbox(uidValidity: UInt32(clamping: number(fields[0])), ceiling: min(number(fields[1]), 1 << 33), id: id, use: old?.use)
-            lastUIDValidity = max(lastUIDValidity, new.uidValidity)
+            if new.uidValidity <= Self.largestUIDValidity { lastUIDValidity = max(lastUIDValidity, new.uidValidity) }
             // Two sessions may set UIDs aside in either order.
             if let old, old.uidValidity == new.uidValidity, old.ceiling > new.ceiling { return }
             mailboxes[folder] = new

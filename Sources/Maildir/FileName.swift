@@ -75,7 +75,7 @@ enum FileName {
         return letters
     }
 
-    private static func flag(_ letter: UInt8) -> SystemFlags? {
+    static func flag(_ letter: UInt8) -> SystemFlags? {
         switch letter {
         case UInt8(ascii: "D"): .draft
         case UInt8(ascii: "F"): .flagged

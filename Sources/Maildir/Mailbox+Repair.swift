@@ -12,16 +12,20 @@ extension Mailbox {
     static func repair(_ directory: MailboxDirectory, _ account: Account, _ logger: Logger) throws(StoreError) -> MailboxState {
         let index = try wholeIndex(directory, IndexFile.name), log = try LogFile(in: directory.root), mark = directory.mark
         let known = account.mailbox(directory.folder)
-        let isFirst = index == nil && log == nil && mark == nil && (known?.uidValidity ?? 0) == 0
+        // A log to hang the state on (see below) and nothing else: the first time was cut short.
+        let isUnfinished = log.map { $0.header.generation == 1 && $0.header.baseGeneration == .max } ?? false
+        let isFirst = index == nil && mark == nil && (isUnfinished || log == nil && (known?.uidValidity ?? 0) == 0)
         if !isFirst {
             logger.warning("Index or log is missing or damaged; they are made anew", metadata: [
                 "index": index == nil ? "missing or damaged" : "whole", "log": log == nil ? "missing or damaged" : "readable",
             ])
         }
-        let id = log?.header.mailboxID ?? index?.header.mailboxID ?? known.flatMap { $0.uidValidity > 0 ? $0.id : nil } ?? .random()
+        let takeOver = isFirst ? try TakeOver(directory, logger) : nil
+        let id = log?.header.mailboxID ?? index?.header.mailboxID ?? known.flatMap { $0.uidValidity > 0 ? $0.id : nil }
+            ?? takeOver?.list?.mailboxID.flatMap { account.isTaken($0) ? nil : $0 } ?? .random()
         let uidValidity: UInt32
         if let validity = log?.header.uidValidity ?? index?.header.uidValidity ?? mark?.uidValidity
-            ?? known.flatMap({ $0.uidValidity > 0 ? $0.uidValidity : nil }) {
+            ?? known.flatMap({ $0.uidValidity > 0 ? $0.uidValidity : nil }) ?? takeOver?.list?.uidValidity {
             uidValidity = validity
         } else {
             uidValidity = try account.begin(directory.folder, id: id)
@@ -56,7 +60,11 @@ extension Mailbox {
         }
         if !isFirst { salvage.summary.modSequence += 1 }
 
-        let table = salvage.table()
+        let table = try takeOver?.table(directory) ?? salvage.table()
+        if let takeOver {
+            salvage.summary = takeOver.summary
+            salvage.keywords = takeOver.keywords.keywords
+        }
         salvage.summary.uidNext = max(salvage.summary.uidNext, table.count > 0 ? UInt64(table.uid(table.count - 1)) + 1 : 1)
         if !isFirst { table.forgetExpunges(upTo: salvage.summary.modSequence) }
 
@@ -68,7 +76,7 @@ extension Mailbox {
         guard let placeholder = try LogFile(in: directory.root) else { throw failure("making imapd.log of", directory.folder.directory) }
         var state = MailboxState(placeholder, summary: salvage.summary, keywords: salvage.keywords, table: table)
         try scanIntoTable(&state, directory, logger)
-        if isFirst { claimSeen(&state) }
+        if let takeOver { takeOver.finish(&state) } else if isFirst { claimSeen(&state) }
         recount(&state)
         state.summary.ceiling = try account.reserveUIDs(directory.folder, uidValidity: uidValidity, id: id, uidNext: state.summary.uidNext)
         try checkpoint(&state, in: directory, isLogged: false, after: header.generation)

@@ -4,13 +4,37 @@ import Logging
 import MailStore
 
 /// `imapd.subscriptions` in the Maildir: one folder name on a line, as in the file system without the leading dot; INBOX
-/// as `INBOX`. So it does not depend on the separator.
+/// as `INBOX`. So it does not depend on the separator. As long as there is no such file, what Dovecot or Courier left counts.
 extension MaildirStore {
     private static let subscriptionsName = Array("imapd.subscriptions".utf8)
 
     public func subscriptions() throws(StoreError) -> [MailboxName] {
-        try readSubscriptions().compactMap { naming.name($0) }
+        if maildir.isMissing(Self.subscriptionsName) { try takeOverSubscriptions() }
+        return try readSubscriptions().compactMap { naming.name($0) }
     }
+
+    /// From the first time on that somebody asks, our own list counts.
+    private func takeOverSubscriptions() throws(StoreError) {
+        try account.locked { () throws(StoreError) in
+            guard maildir.isMissing(Self.subscriptionsName), let foreign = try foreignSubscriptions() else { return }
+            do throws(StoreError) {
+                try maildir.replaceFile(Self.subscriptionsName, with: Self.bytes(foreign.folders))
+            } catch {
+                // Nothing is lost: theirs is asked the next time too.
+                return logger.error("The subscriptions of \(foreign.server.rawValue) could not be written down", metadata: ["error": "\(error)"])
+            }
+            if foreign.isChoice {
+                logger.notice("Both Dovecot and Courier have left subscriptions: those of \(foreign.server.rawValue) are newer and count")
+            }
+            logger.notice("Subscriptions taken over from \(foreign.server.rawValue)", metadata: ["number": "\(foreign.folders.count)"])
+        }
+    }
+
+    private func foreignSubscriptions() throws(StoreError) -> ForeignSubscriptions? {
+        try ForeignSubscriptions(in: maildir) { $0 == .inbox || isFolder($0) }
+    }
+
+    private static func bytes(_ list: [FolderName]) -> [UInt8] { Array(list.map { $0.line + [0x0A] }.joined()) }
 
     public func subscribe(_ name: MailboxName) throws(StoreError) {
         let folder = try existingOrNewFolder(name)
@@ -27,7 +51,7 @@ extension MaildirStore {
 
     private func readSubscriptions() throws(StoreError) -> [FolderName] {
         guard let file = maildir.open(Self.subscriptionsName, O_RDONLY | O_NOFOLLOW) else {
-            if errno == ENOENT { return [] }
+            if errno == ENOENT { return try foreignSubscriptions()?.folders ?? [] }
             throw failure("opening imapd.subscriptions")
         }
         guard let status = file.status(), let bytes = file.read(at: 0, count: Int(min(status.st_size, 1 << 24))) else {
@@ -41,7 +65,7 @@ extension MaildirStore {
     private func changeSubscriptions(_ change: ([FolderName]) -> [FolderName]?) throws(StoreError) {
         try account.locked { () throws(StoreError) in
             guard let list = change(try readSubscriptions()) else { return }
-            try maildir.replaceFile(Self.subscriptionsName, with: Array(list.map { $0.line + [0x0A] }.joined()))
+            try maildir.replaceFile(Self.subscriptionsName, with: Self.bytes(list))
         }
     }
 }
