@@ -102,7 +102,7 @@ struct TakeOver {
                 var row = MessageRow(uid: record.uid, id: id)
                 row.modSequence = modSequence + 1
                 row.saveDate = time
-                table.append(row, base: base, info: [])
+                table.append(row, base: Array(base), info: [])
             }
         }
         var index = NameIndex()
