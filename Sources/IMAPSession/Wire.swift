@@ -79,6 +79,16 @@ final class Wire: ResponseSink {
         return try connection.wait(atMost: time, alongside: descriptor)
     }
 
+    /// Ends a command that takes long, between two messages, when the daemon is to stop.
+    func heedShutdown() throws(ConnectionEnd) {
+        _ = try connection.wait(atMost: .zero)
+    }
+
+    /// The same for what looks at many messages and says nothing meanwhile.
+    func heedShutdown(messagesSeen: Int) throws(ContentFailure) {
+        do { try heedShutdown() } catch { throw .connection(error) }
+    }
+
     private func receive(_ rest: () -> Bool) throws(ConnectionEnd) {
         try flush()
         let deadline = ContinuousClock.now + autologout

@@ -30,7 +30,8 @@ extension Selected {
         var newlySeen = UIDSet()
         var ahead = selection.makeIterator()
         var marked = 0
-        for index in selection {
+        for (position, index) in selection.enumerated() {
+            if position & 0xFF == 0xFF { try sending { () throws(ConnectionEnd) in try wire.heedShutdown() } }
             let uid = view.uid(at: index)
             if setsSeen {
                 if marked == 0 {

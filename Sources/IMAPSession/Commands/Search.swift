@@ -36,7 +36,7 @@ extension Selected {
         let search: MessageSearch
         do { search = try MessageSearch(command, in: mailbox, environment) } catch { throw .unknownCharset(error.known) }
         do {
-            return try search.matches(among: view.uids(candidates(command.key))).filter { !isGone($0) }
+            return try search.matches(among: view.uids(candidates(command.key)), progress: wire.heedShutdown).filter { !isGone($0) }
         } catch { throw CommandFailure(error) }
     }
 

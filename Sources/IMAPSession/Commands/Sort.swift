@@ -8,7 +8,7 @@ extension Selected {
         let found = try matches(command.search)
         var sort = MessageSort(command.keys, in: mailbox)
         let sorted: [UID]
-        do { sorted = try sort.sorted(found) } catch { throw CommandFailure(error) }
+        do { sorted = try sort.sorted(found, progress: wire.heedShutdown) } catch { throw CommandFailure(error) }
         let modSequence = highestModSequence(SearchResult(found, command.search, features))
         wire.out.sort(numbers(sorted, byUID: command.search.byUID), modSequence: modSequence)
         return .ok(command.search.byUID ? "UID SORT completed" : "SORT completed")
@@ -22,9 +22,9 @@ extension Selected {
         let view = view
         let entries: [Serializer.ThreadEntry]
         do {
-            entries = try thread.threads(found, by: command.algorithm) { uid in
-                byUID ? uid.rawValue : view.number(of: uid)?.rawValue ?? 0
-            }
+            entries = try thread.threads(
+                found, by: command.algorithm, number: { byUID ? $0.rawValue : view.number(of: $0)?.rawValue ?? 0 },
+                progress: wire.heedShutdown)
         } catch { throw CommandFailure(error) }
         wire.out.thread(entries)
         return .ok(byUID ? "UID THREAD completed" : "THREAD completed")

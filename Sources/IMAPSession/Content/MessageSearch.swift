@@ -25,9 +25,14 @@ final class MessageSearch {
     }
 
     /// Those of `uids` that match, in the same order.
-    func matches(among uids: [UID]) throws(ContentFailure) -> [UID] {
+    ///
+    /// `progress` is called now and then, with the number of messages looked at.
+    func matches(
+        among uids: [UID], progress: (Int) throws(ContentFailure) -> Void = { _ in }
+    ) throws(ContentFailure) -> [UID] {
         var result: [UID] = []
-        for uid in uids {
+        for (index, uid) in uids.enumerated() {
+            if index & 0xFF == 0xFF { try progress(index) }
             guard let metadata = mailbox.metadata(uid) else { continue }
             var message = Message(uid: uid, metadata: metadata)
             if try evaluate(program, &message) == .yes { result.append(uid) }

@@ -22,7 +22,11 @@ struct MessageSort {
     }
 
     /// `uids`, which ascend, in the order of the keys; those that compare equal stay as they are (RFC 5256 §3).
-    mutating func sorted(_ uids: [UID]) throws(ContentFailure) -> [UID] {
+    ///
+    /// `progress` is called now and then, with the number of messages looked at.
+    mutating func sorted(
+        _ uids: [UID], progress: (Int) throws(ContentFailure) -> Void = { _ in }
+    ) throws(ContentFailure) -> [UID] {
         let needsHeader = keys.contains {
             switch $0.criterion {
             case .arrival, .size: false
@@ -32,7 +36,8 @@ struct MessageSort {
         // By position, not by message: one array for each key.
         var columns = [[Value]](repeating: [], count: keys.count)
         for column in columns.indices { columns[column].reserveCapacity(uids.count) }
-        for uid in uids {
+        for (index, uid) in uids.enumerated() {
+            if index & 0xFF == 0xFF { try progress(index) }
             if needsHeader {
                 try summaries.withHeader(uid) { (header) throws(ContentFailure) in
                     for (column, key) in keys.enumerated() { columns[column].append(try value(key.criterion, header, uid)) }

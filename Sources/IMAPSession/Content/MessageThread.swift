@@ -10,12 +10,16 @@ struct MessageThread {
     init(in mailbox: any OpenMailbox) { summaries = HeaderSummaries(mailbox) }
 
     /// The threads of `uids`, which ascend; `number` is what the client calls a message.
+    ///
+    /// `progress` is called now and then, with the number of messages looked at.
     func threads(
-        _ uids: [UID], by algorithm: ThreadCommand.Algorithm, number: (UID) -> UInt32
+        _ uids: [UID], by algorithm: ThreadCommand.Algorithm, number: (UID) -> UInt32,
+        progress: (Int) throws(ContentFailure) -> Void = { _ in }
     ) throws(ContentFailure) -> [Serializer.ThreadEntry] {
         var messages: [ThreadedMessage] = []
         messages.reserveCapacity(uids.count)
-        for uid in uids {
+        for (index, uid) in uids.enumerated() {
+            if index & 0xFF == 0xFF { try progress(index) }
             messages.append(try summaries.withHeader(uid) { (header) throws(ContentFailure) in
                 var message = ThreadedMessage(number: number(uid), date: try summaries.sentDate(header, uid))
                 (message.subject, message.isReplyOrForward) = summaries.baseSubject(header)

@@ -48,6 +48,8 @@ final class OddStore: MailStore {
 final class Trouble: Sendable {
     let cannotRefresh = Atomic(false)
     let cannotClaimRecent = Atomic(false)
+    /// Called in the session's thread after every refresh.
+    let whenRefreshed = Mutex<@Sendable () -> Void>({})
 
     init(refresh: Bool = false, claimRecent: Bool = false) {
         cannotRefresh.store(refresh, ordering: .relaxed)
@@ -70,6 +72,7 @@ private final class OddMailbox: OpenMailbox {
 
     func refresh() throws(StoreError) -> MailboxChanges {
         try trouble.check(trouble.cannotRefresh)
+        defer { trouble.whenRefreshed.withLock { $0() } }
         return try mailbox.refresh()
     }
 

@@ -53,7 +53,13 @@ final class SessionPeer {
         return true
     }
 
-    func stopDaemon() { _ = write(stop.write, [0], 1) }
+    func stopDaemon() { stopper() }
+
+    /// `stopDaemon` for another thread.
+    var stopper: @Sendable () -> Void {
+        let end = stop.write
+        return { _ = write(end, [0], 1) }
+    }
 
     func send(_ text: String) {
         let bytes = Array(text.utf8)

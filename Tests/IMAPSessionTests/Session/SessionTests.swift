@@ -36,6 +36,21 @@ struct SessionTests {
         #expect(try peer.readAll() == "* BYE [UNAVAILABLE] The server is going down\r\n")
     }
 
+    @Test("stops in the midst of a long command when the daemon does", arguments: [
+        "SEARCH ALL", "SORT (SUBJECT) UTF-8 ALL", "THREAD REFERENCES UTF-8 ALL", "FETCH 1:* FLAGS",
+    ])
+    func longCommand(_ command: String) throws {
+        let trouble = Trouble()
+        let peer = try SessionPeer(store: { OddStore(trouble: trouble) })
+        peer.send("a APPEND INBOX" + String(repeating: " {1+}\r\nx", count: 300) + "\r\nb SELECT INBOX\r\n")
+        while try !peer.readLine().hasPrefix("b OK") {}
+        trouble.whenRefreshed.withLock { $0 = peer.stopper }
+        peer.send("c \(command)\r\n")
+        let lines = try peer.readAll().split(separator: "\r\n")
+        #expect(!lines.contains { $0.hasPrefix("c ") })
+        #expect(lines.last?.hasPrefix("* BYE [UNAVAILABLE] ") == true)
+    }
+
     @Test("gives up on a client that makes no sense for long, and on no other")
     func badCommands() throws {
         let peer = try SessionPeer { $0.badCommands = 3 }
