@@ -23,7 +23,7 @@ let package = Package(
         // Values, and bytes in, bytes out: no I/O.
         .target(name: "IMAPTypes"),
         .target(name: "IMAPGrammar", dependencies: ["IMAPTypes"]),
-        .target(name: "MailMessage", dependencies: ["CLinux"]),
+        .target(name: "MailMessage"),
 
         // Stores.
         .target(name: "MailStore", dependencies: ["IMAPTypes", .product(name: "SystemPackage", package: "swift-system")]),

@@ -151,37 +151,25 @@ public struct MessageParser: Sendable {
 
     /// Lines up to the first that may be a delimiter, and that one.
     private mutating func bodyLines(_ start: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>) -> UnsafePointer<UInt8> {
-        var at = start, lineEnd = lastLineEnd
+        var at = start
         var lines = 0, bare = 0
-        defer { lastLineEnd = lineEnd }
-        while at < end {
-            if at[0] == UInt8(ascii: "-"), at + 1 == end || at[1] == UInt8(ascii: "-") { break }
+        while at < end, at[0] != UInt8(ascii: "-") || at + 1 < end && at[1] != UInt8(ascii: "-") {
             guard let found = memchr(at, Int32(LF), end - at) else {
                 isWithinLine = true
                 isAfterCR = end[-1] == CR
-                here.offset += end - start
-                here.lines += lines
-                here.bareLineFeeds += bare
-                return end
+                at = end
+                break
             }
             let feed = UnsafePointer(found.assumingMemoryBound(to: UInt8.self))
             lines &+= 1
-            if feed > at, feed[-1] == CR {
-                lineEnd = 2
-            } else {
-                lineEnd = 1
-                bare &+= 1
-            }
+            if feed == at || feed[-1] != CR { bare &+= 1 }
             at = feed + 1
         }
+        if !isWithinLine, at > start { lastLineEnd = at - start > 1 && at[-2] == CR ? 2 : 1 }
         here.offset += at - start
         here.lines += lines
         here.bareLineFeeds += bare
-        guard at < end else { return end }
-        lastLineEnd = lineEnd
-        let next = oneLine(at, end)
-        lineEnd = lastLineEnd
-        return next
+        return at < end ? oneLine(at, end) : end
     }
 
     private mutating func opaque(_ at: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>) -> UnsafePointer<UInt8> {

@@ -146,7 +146,7 @@ final class MessageSearch {
             var block = HeaderBlock(bytes)
             while let field = block.next() {
                 guard field.name.count == name.count,
-                      zip(bytes[field.name], name).allSatisfy({ $0.lowercasedLetter == $1.lowercasedLetter }) else { continue }
+                      zip(bytes[field.name], name).allSatisfy({ $0.lowercasedASCII == $1.lowercasedASCII }) else { continue }
                 value.removeAll(keepingCapacity: true)
                 decoded.removeAll(keepingCapacity: true)
                 HeaderBlock.unfold(UnsafeRawBufferPointer(rebasing: bytes[field.value]), into: &value)
@@ -158,8 +158,4 @@ final class MessageSearch {
             return false
         }
     }
-}
-
-extension UInt8 {
-    fileprivate var lowercasedLetter: UInt8 { self &- 0x41 < 26 ? self | 0x20 : self }
 }
