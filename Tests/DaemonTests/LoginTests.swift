@@ -13,7 +13,7 @@ struct LoginTests {
         #expect(try daemon.logIn(client).contains(" OK "))
         _ = try await daemon.daemon.line { $0.contains("login failed") && $0.contains(daemon.user.name) }
         let line = try await daemon.daemon.line { $0.contains(": login ") && $0.contains("user=\(daemon.user.name)") }
-        #expect(line.contains("127.0.0.1"), "\(line)")
+        #expect(line.contains("peer=127.0.0.1:") && line.contains("mechanism=LOGIN"), "\(line)")
 
         try client.command("LOGOUT")
         client.close()

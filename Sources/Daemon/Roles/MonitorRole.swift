@@ -77,9 +77,9 @@ struct MonitorRole: ~Copyable {
                 case .secured: try hearSecured(message)
                 case .credentials:
                     // Returns when the password is gone from this process, which may soon be the session.
-                    guard let account = try hearCredentials(message) else { continue }
+                    guard let (account, mechanism) = try hearCredentials(message) else { continue }
                     let login = Login(
-                        account: account, client: client, channel: channel.connection, gate: gate,
+                        account: account, mechanism: mechanism, client: client, channel: channel.connection, gate: gate,
                         shutdown: household.signals.end)
                     runSession(login, household, logger)
                 case .ended:
@@ -108,7 +108,9 @@ struct MonitorRole: ~Copyable {
         client = nil
     }
 
-    private mutating func hearCredentials(_ message: GateChannel.Announced) throws(GateChannel.Failure) -> Account? {
+    private mutating func hearCredentials(
+        _ message: GateChannel.Announced
+    ) throws(GateChannel.Failure) -> (Account, LoginAttempt.Mechanism)? {
         let body = try channel.body(of: message)
         defer { body.wipe() }
         guard let attempt = LoginAttempt(wire: body) else { throw message.violation }
@@ -116,12 +118,13 @@ struct MonitorRole: ~Copyable {
     }
 
     /// The account, if the credentials are its; else the gate has been told, late.
-    private mutating func judge(_ attempt: LoginAttempt) throws(GateChannel.Failure) -> Account? {
+    private mutating func judge(
+        _ attempt: LoginAttempt
+    ) throws(GateChannel.Failure) -> (Account, LoginAttempt.Mechanism)? {
         let result = attempt.credentials.map { ask($0) } ?? .refused(.rejected, reason: "not acceptable")
         switch result {
         case .accepted(let account):
-            logger.info("authenticated", metadata: ["user": "\(account.name)", "mechanism": "\(attempt.mechanism.name)"])
-            return account
+            return (account, attempt.mechanism)
         case .refused(let verdict, let reason):
             failures += 1
             logger.notice(

@@ -9,6 +9,7 @@ import Transport
 /// Whom a monitor has let in.
 struct Login {
     let account: Account
+    let mechanism: LoginAttempt.Mechanism
     /// The client's socket; `nil` if it is the gate that speaks TLS with the client.
     let client: Int32?
     let channel: Connection
@@ -60,7 +61,7 @@ private func takeOver(_ login: Login, _ logger: Logger) -> [UInt8] {
     do throws(GateChannel.Failure) {
         try channel.answer(Answer(.accepted, isLast: true))
         let readAhead = try channel.body(of: channel.next())
-        logger.info("login")
+        logger.info("login", metadata: ["mechanism": "\(login.mechanism.name)"])
         return readAhead
     } catch {
         logger.notice("gate did not hand over", metadata: ["reason": "\(error)"])
