@@ -58,6 +58,7 @@ struct ForkTests {
         let client = try daemon.client(tls: implicitTLS == true)
         let monitor = try daemon.process("monitor")
         #expect(monitor.status("Uid") == ["0", "0", "0", "0"])
+        #expect(monitor.limit("Max core file size")!.hard == "0")
         #expect(monitor.parent == daemon.listener.pid)
         let listening = daemon.listener.descriptors.values.filter { $0.hasPrefix("socket:") }
         #expect(Set(monitor.descriptors.values).isDisjoint(with: listening), "the listening socket")
@@ -252,6 +253,20 @@ struct ForkTests {
         }
         #expect(await daemon.daemon.child.end(within: .seconds(60)) == 0)
         #expect(throws: MailClient.Failure.self) { try MailClient(port: daemon.port) }
+    }
+
+    @Test("SIGTERM to a session ends that one")
+    func goodbyeOfOne() async throws {
+        let daemon = try await ForkedDaemon(implicitTLS: true)
+        let one = try daemon.client(tls: true)
+        #expect(try daemon.logIn(one).contains(" OK "))
+        let session = try daemon.process("session")
+        let other = try daemon.client(tls: true)
+        #expect(try daemon.logIn(other).contains(" OK "))
+        kill(session.pid, SIGTERM)
+        #expect(try one.rest().last?.hasPrefix("* BYE ") == true)
+        #expect(try other.command("NOOP").last!.contains(" OK "))
+        try await eventually("its processes have gone") { daemon.listener.descendants.count == 2 }
     }
 
     @Test(arguments: ["gate", "session"])

@@ -11,15 +11,14 @@ func runGate(
 ) -> Never {
     ProcessTitle.set("gate")
     let rules = gateRules(usesImplicitTLS: usesImplicitTLS, household)
-    dieWith(monitor)
+    ignoreEndingSignals()                       // the monitor hears them
     must(fchdir(household.emptyDirectory.descriptor), "fchdir")
     must(chroot("."), "chroot")                 // the file system
     must(chdir("/"), "chdir")
-    keepOnly([client, channel])                 // every other descriptor: the client is 0 now, the monitor 1
-    ignoreEndingSignals()                       // the monitor hears them
-    limitGate(memory: household.gateMemory)     // new descriptors, processes, files, cores, memory, time
     becomeForGood(household.gateAccount)        // root
-    dieWith(monitor)                            // which the change of ids has undone
+    dieWith(monitor)                            // a change of ids would undo this
+    keepOnly([client, channel])                 // every other descriptor: the client is 0 now, the monitor 1
+    limitGate(memory: household.gateMemory)     // new descriptors, processes, files, cores, memory, time
     // A filter of system calls belongs here: this is all that the gate needs of the kernel from now on.
     serve(client: 0, channel: 1, rules)         // and only now, a byte from the network
 }

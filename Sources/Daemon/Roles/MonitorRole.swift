@@ -202,7 +202,11 @@ struct MonitorRole: ~Copyable {
             kill(gate, SIGKILL)
             _exit(0)
         }
-        if case .killed(let signal) = end {
+        switch end {
+        case .exited(0): break
+        case .exited(let status):
+            logger.critical("gate failed", metadata: ["process": "\(gate)", "status": "\(status)"])
+        case .killed(let signal):
             logger.critical("gate crashed", metadata: ["process": "\(gate)", "signal": "\(ProcessEnd.name(of: signal))"])
         }
         _exit(0)
