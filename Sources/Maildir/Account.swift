@@ -200,7 +200,8 @@ final class Account {
             file = maildir.open(Self.name, O_RDWR | O_NOFOLLOW)
         }
         guard let file, let status = file.status(), status.isRegular, Int(status.st_size) > offset,
-              Int(status.st_size) < 1 << 30, let bytes = file.read(at: offset, count: Int(status.st_size) - offset) else { return }
+              Int(status.st_size) < 1 << 30, let bytes = file.read(at: offset, count: Int(status.st_size) - offset)
+        else { return }
         var rest = bytes[...]
         while let end = rest.firstIndex(of: 0x0A) {
             take(rest[..<end])
@@ -228,7 +229,8 @@ final class Account {
             guard fields.count == 4, fields[2].count == 32, let folder = FolderName(line: Array(fields[3])) else { return }
             let id = ObjectID(low: Self.hexadecimal(fields[2].suffix(16)) ?? 0, high: Self.hexadecimal(fields[2].prefix(16)) ?? 0)
             let old = mailboxes[folder]
-            let new = Mailbox(uidValidity: UInt32(clamping: number(fields[0])), ceiling: min(number(fields[1]), 1 << 33), id: id, use: old?.use)
+            let new = Mailbox(uidValidity: UInt32(clamping: number(fields[0])), ceiling: min(number(fields[1]), 1 << 33), id: id,
+                              use: old?.use)
             if new.uidValidity <= Self.largestUIDValidity { lastUIDValidity = max(lastUIDValidity, new.uidValidity) }
             // Two sessions may set UIDs aside in either order.
             if let old, old.uidValidity == new.uidValidity, old.ceiling > new.ceiling { return }
@@ -239,7 +241,8 @@ final class Account {
             mailboxes[folder, default: Mailbox()].use = SpecialUse(rawValue: String(decoding: fields[0], as: UTF8.self))
         case UInt8(ascii: "R"):
             let fields = parts[2].split(separator: 0x2F)
-            guard fields.count == 2, let old = FolderName(line: Array(fields[0])), let new = FolderName(line: Array(fields[1])) else { return }
+            guard fields.count == 2, let old = FolderName(line: Array(fields[0])),
+                  let new = FolderName(line: Array(fields[1])) else { return }
             mailboxes[new] = mailboxes.removeValue(forKey: old)
         case UInt8(ascii: "D"):
             if let folder = FolderName(line: Array(parts[2])) { mailboxes[folder] = nil }

@@ -102,7 +102,8 @@ enum FileName {
     /// Whether a name in new/ or cur/ can be a message at all: no line end, which other programs' lists could not hold,
     /// not a hidden file, and a base name that is not empty.
     static func isMessage(_ name: UnsafeRawBufferPointer) -> Bool {
-        guard let first = name.first, first != UInt8(ascii: "."), first != 0x3A, let start = name.baseAddress else { return false }
+        guard let first = name.first, let start = name.baseAddress, first != UInt8(ascii: "."), first != 0x3A
+        else { return false }
         return memchr(start, 0x0A, name.count) == nil && memchr(start, 0x0D, name.count) == nil
     }
 

@@ -40,15 +40,14 @@ final class IndexFile {
             if errno == ENOENT { return nil }
             throw failure("opening imapd.index")
         }
-        guard let status = file.status(), status.isRegular, status.st_size >= IndexHeader.byteCount, status.st_size < 1 << 40 else {
-            return nil
-        }
+        guard let status = file.status(), status.isRegular, (IndexHeader.byteCount..<1 << 40).contains(Int(status.st_size))
+        else { return nil }
         let size = Int(status.st_size)
         guard let address = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, file.raw, 0), address != MAP_FAILED else {
             throw failure("mapping imapd.index")
         }
         let bytes = UnsafeMutableRawBufferPointer(start: address, count: size)
-        guard let header = IndexHeader(from: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[..<IndexHeader.byteCount])),
+        guard let header = IndexHeader(from: UnsafeRawBufferPointer(start: address, count: IndexHeader.byteCount)),
               header.fits(bytes.count),
               header.verifies(UnsafeRawBufferPointer(bytes), rows ? IndexHeader.Section.first : [.keywords]) else {
             munmap(address, size)
@@ -160,7 +159,9 @@ struct IndexHeader {
         case oddInfos, keywords, expunged
 
         /// What is verified before a session sees anything.
-        static let first: [Section] = [.uid, .flags, .nameFlags, .place, .modSequence, .keywordSets, .oddInfos, .keywords, .expunged]
+        static let first: [Section] = [
+            .uid, .flags, .nameFlags, .place, .modSequence, .keywordSets, .oddInfos, .keywords, .expunged,
+        ]
 
         /// Bytes for each message; `nil` where there are none for a message, or not as many for each.
         var stride: Int? {
@@ -249,6 +250,8 @@ struct IndexHeader {
     }
 
     func verifies(_ file: UnsafeRawBufferPointer, _ wanted: [Section]) -> Bool {
-        wanted.map { sections[$0.rawValue] }.allSatisfy { $0.checksum == clinux_checksum(file.baseAddress! + $0.offset, $0.length) }
+        wanted.map { sections[$0.rawValue] }.allSatisfy {
+            $0.checksum == clinux_checksum(file.baseAddress! + $0.offset, $0.length)
+        }
     }
 }

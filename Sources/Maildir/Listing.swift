@@ -48,7 +48,8 @@ struct Listing {
     }
 
     func isSameBase(_ a: Entry, _ b: Entry) -> Bool {
-        a.baseLength == b.baseLength && withBase(a) { a in withBase(b) { b in memcmp(a.baseAddress!, b.baseAddress!, a.count) == 0 } }
+        a.baseLength == b.baseLength
+            && withBase(a) { a in withBase(b) { b in memcmp(a.baseAddress!, b.baseAddress!, a.count) == 0 } }
     }
 
     func withInfo<R>(_ entry: Entry, _ body: (UnsafeRawBufferPointer) -> R) -> R {

@@ -81,10 +81,11 @@ struct LogFile {
         }
     }
 
-    /// Every transaction of the file that verifies by itself, whatever is between them; and the largest summary.
+    /// Every transaction of the file that verifies by itself, whatever is between them.
     func salvage() -> [Transaction] {
         guard let status = file.status(), status.st_size < 1 << 31,
-              let bytes = file.read(at: LogHeader.byteCount, count: max(0, Int(status.st_size) - LogHeader.byteCount)) else { return [] }
+              let bytes = file.read(at: LogHeader.byteCount, count: max(0, Int(status.st_size) - LogHeader.byteCount))
+        else { return [] }
         return bytes.withUnsafeBytes { bytes in
             var transactions: [Transaction] = []
             var offset = 0

@@ -19,7 +19,7 @@ extension Mailbox {
         try verifyRows()
         try raiseCeiling(of: &state.summary)
         try Self.checkpoint(&state, in: directory, isLogged: isLogged, after: state.log.header.generation)
-        directory.setMark(mark)
+        directory.setMark(state.mark)
     }
 
     static func checkpoint(
@@ -27,7 +27,8 @@ extension Mailbox {
     ) throws(StoreError) {
         guard let table = state.table else { return }
         let old = state.log.header
-        var header = LogHeader(generation: generation + 1, uidValidity: old.uidValidity, mailboxID: old.mailboxID, summary: state.summary)
+        var header = LogHeader(generation: generation + 1, uidValidity: old.uidValidity, mailboxID: old.mailboxID,
+                               summary: state.summary)
         header.baseGeneration = isLogged ? old.generation : .max
         header.baseLength = UInt64(state.log.position)
         header.baseChain = state.log.chain

@@ -11,21 +11,22 @@ extension Mailbox {
     /// where the files do not tell how far UIDs went, they go on behind those that were set aside.
     static func repair(_ directory: MailboxDirectory, _ account: Account, _ logger: Logger) throws(StoreError) -> MailboxState {
         let index = try wholeIndex(directory, IndexFile.name), log = try LogFile(in: directory.root), mark = directory.mark
-        let known = account.mailbox(directory.folder)
+        // A special use alone is no mailbox that was known.
+        let known = account.mailbox(directory.folder).flatMap { $0.uidValidity > 0 ? $0 : nil }
         // A log to hang the state on (see below) and nothing else: the first time was cut short.
         let isUnfinished = log.map { $0.header.generation == 1 && $0.header.baseGeneration == .max } ?? false
-        let isFirst = index == nil && mark == nil && (isUnfinished || log == nil && (known?.uidValidity ?? 0) == 0)
+        let isFirst = index == nil && mark == nil && (isUnfinished || log == nil && known == nil)
         if !isFirst {
             logger.warning("Index or log is missing or damaged; they are made anew", metadata: [
                 "index": index == nil ? "missing or damaged" : "whole", "log": log == nil ? "missing or damaged" : "readable",
             ])
         }
         let takeOver = isFirst ? try TakeOver(directory, logger) : nil
-        let id = log?.header.mailboxID ?? index?.header.mailboxID ?? known.flatMap { $0.uidValidity > 0 ? $0.id : nil }
+        let id = log?.header.mailboxID ?? index?.header.mailboxID ?? known?.id
             ?? takeOver?.list?.mailboxID.flatMap { account.isTaken($0) ? nil : $0 } ?? .random()
         let uidValidity: UInt32
-        if let validity = log?.header.uidValidity ?? index?.header.uidValidity ?? mark?.uidValidity
-            ?? known.flatMap({ $0.uidValidity > 0 ? $0.uidValidity : nil }) ?? takeOver?.list?.uidValidity {
+        if let validity = log?.header.uidValidity ?? index?.header.uidValidity ?? mark?.uidValidity ?? known?.uidValidity
+            ?? takeOver?.list?.uidValidity {
             uidValidity = validity
         } else {
             uidValidity = try account.begin(directory.folder, id: id)
@@ -34,7 +35,9 @@ extension Mailbox {
         var salvage = Salvage()
         if let index, index.header.uidValidity == uidValidity {
             salvage.take(index)
-            if let log, log.header.uidValidity == uidValidity, log.header.generation >= index.header.generation { salvage.take(log) }
+            if let log, log.header.uidValidity == uidValidity, log.header.generation >= index.header.generation {
+                salvage.take(log)
+            }
         } else {
             // Oldest first: what comes later has the last word.
             var generation: UInt64 = 0
@@ -54,7 +57,9 @@ extension Mailbox {
             isComplete = log != nil && mark.generation >= newest
         }
         if !isComplete {
-            if let known, known.uidValidity == uidValidity { salvage.summary.uidNext = max(salvage.summary.uidNext, known.ceiling) }
+            if let known, known.uidValidity == uidValidity {
+                salvage.summary.uidNext = max(salvage.summary.uidNext, known.ceiling)
+            }
             // No change that was told before may look newer than one to come.
             salvage.summary.modSequence = max(salvage.summary.modSequence, UInt64(max(now(), 0) / 1_000_000))
         }
@@ -73,20 +78,22 @@ extension Mailbox {
         header.baseGeneration = .max
         // A log of no length, to hang the state on until the checkpoint has made a real one.
         try directory.root.replaceFile(LogFile.name, with: header.bytes())
-        guard let placeholder = try LogFile(in: directory.root) else { throw failure("making imapd.log of", directory.folder.directory) }
+        guard let placeholder = try LogFile(in: directory.root) else {
+            throw failure("making imapd.log of", directory.folder.directory)
+        }
         var state = MailboxState(placeholder, summary: salvage.summary, keywords: salvage.keywords, table: table)
         try scanIntoTable(&state, directory, logger)
         if let takeOver { takeOver.finish(&state) } else if isFirst { claimSeen(&state) }
         recount(&state)
-        state.summary.ceiling = try account.reserveUIDs(directory.folder, uidValidity: uidValidity, id: id, uidNext: state.summary.uidNext)
+        state.summary.ceiling = try account.reserveUIDs(directory.folder, uidValidity: uidValidity, id: id,
+                                                        uidNext: state.summary.uidNext)
         try checkpoint(&state, in: directory, isLogged: false, after: header.generation)
-        directory.setMark(LogMark(generation: state.log.header.generation, length: UInt64(state.log.position),
-                                  uidValidity: uidValidity, uidNext: state.summary.uidNext, modSequence: state.summary.modSequence))
+        directory.setMark(state.mark)
         return state
     }
 
-    /// In a mailbox that another server or program served so far, what is in cur/ was seen by one: as far as it comes first, it is
-    /// not recent here.
+    /// In a mailbox that another server or program served so far, what is in cur/ was seen by one: as far as it comes first,
+    /// it is not recent here.
     private static func claimSeen(_ state: inout MailboxState) {
         guard let table = state.table else { return }
         for row in 0..<table.count {
@@ -206,7 +213,9 @@ private struct Salvage {
     }
 
     private func uids(in ranges: [ClosedRange<UInt32>]) -> [UInt32] {
-        ranges.flatMap { range in range.count <= rows.count ? range.filter { rows[$0] != nil } : rows.keys.filter(range.contains) }
+        ranges.flatMap { range in
+            range.count <= rows.count ? range.filter { rows[$0] != nil } : rows.keys.filter(range.contains)
+        }
     }
 
     private mutating func forEach(

@@ -22,7 +22,8 @@ extension Mailbox {
     /// `nil` if a directory is gone.
     private static func due(_ summary: Summary, _ directory: MailboxDirectory) -> Due? {
         let time = now()
-        guard let new = directory.new.status(), let cur = directory.cur.status(), new.st_nlink > 0, cur.st_nlink > 0 else { return nil }
+        guard let new = directory.new.status(), let cur = directory.cur.status(), new.st_nlink > 0, cur.st_nlink > 0
+        else { return nil }
         let newState = DirectoryState(modified: nanoseconds(new.st_mtim), verified: time)
         let curState = DirectoryState(modified: nanoseconds(cur.st_mtim), verified: time)
         return Due(
@@ -81,28 +82,33 @@ extension Mailbox {
             logger.error("The mailbox has no UIDs left; new messages are not shown")
             finding.arrivals = []
         }
-        let isBulk = finding.arrivals.count > Self.bulk
         Self.log(finding, table, &transaction)
-        if isBulk {
-            var found: News? = News()
-            state.apply(transaction, news: &found)
-            if let found { tellOwn(found) }
+        if finding.arrivals.count > Self.bulk {
+            take(transaction, isNews: true)
             var summary = state.summary
             let table = table
             Self.receive(finding, &summary) { row, base, info in table.append(row, base: base, info: info) }
             state.summary = summary
-            try checkpoint(isLogged: false)
+            do throws(StoreError) {
+                try checkpoint(isLogged: false)
+            } catch {
+                // Nobody else knows of these messages: neither may we.
+                try reload()
+                throw error
+            }
         } else {
             var arrived: [Transaction.Entry] = []
-            Self.receive(finding, &transaction.summary) { row, base, info in arrived.append(.add(row, base: Array(base), info: info)) }
+            Self.receive(finding, &transaction.summary) { row, base, info in
+                arrived.append(.add(row, base: Array(base), info: info))
+            }
             transaction.entries += arrived
-            try commit(transaction)
-            tellOwn(Self.news(transaction, table))
+            // What a scan found is news to the session, although it is we who log it.
+            try commit(transaction, isNews: true)
         }
     }
 
-    /// Gives files that cannot be shown under their names a new one in new/, where the next scan finds them. Two names for one file
-    /// (a link that another program is about to remove, or a move between our two readings) are left alone.
+    /// Gives files that cannot be shown under their names a new one in new/, where the next scan finds them. Two names for
+    /// one file (a link that another program is about to remove, or a move between our two readings) are left alone.
     private func rescue(_ strays: [Stray]) -> Bool {
         var names = UniqueNames()
         var didRename = false
@@ -123,32 +129,6 @@ extension Mailbox {
             ])
         }
         return didRename
-    }
-
-    /// What a scan found is news to the session, although it is we who logged it.
-    private func tellOwn(_ found: News) {
-        news.expunged += found.expunged
-        news.flagged += found.flagged
-    }
-
-    private static func news(_ transaction: Transaction, _ table: MessageTable) -> News {
-        var news = News()
-        for entry in transaction.entries {
-            switch entry {
-            case .flags(_, _, let ranges):
-                MailboxState.forEachRow(table, ranges) { news.flagged.append(table.uid($0)) }
-            case .expunge(let ranges):
-                for range in ranges {
-                    var row = table.firstRow(from: range.lowerBound)
-                    while row < table.count, table.uid(row) <= range.upperBound {
-                        if table.place(row).contains(.expunged) { news.expunged.append(table.uid(row)) }
-                        row += 1
-                    }
-                }
-            default: break
-            }
-        }
-        return news
     }
 
     /// For a mailbox that is made anew: puts what is in the directories into the table, without a log.
@@ -245,7 +225,9 @@ extension Mailbox {
             let isSame = place.contains(.new) == entry.isNew && listing.withInfo(entry) { info in
                 if info.isEmpty { return !place.contains(.hasInfo) }
                 let parsed = FileName.info(info)
-                if parsed.isPlain, !place.contains(.odd) { return place.contains(.hasInfo) && parsed.flags == table.nameFlags(row) }
+                if parsed.isPlain, !place.contains(.odd) {
+                    return place.contains(.hasInfo) && parsed.flags == table.nameFlags(row)
+                }
                 return place.contains(.hasInfo) && info.elementsEqual(table.info(row))
             }
             // The known name counts before another. But in cur/ after new/: it moved between the two readings.

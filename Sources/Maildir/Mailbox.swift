@@ -102,9 +102,7 @@ final class Mailbox {
             guard let (transactions, isWhole) = state.log.readOn(size: size) else {
                 throw failure("reading imapd.log of", directory.folder.directory)
             }
-            var heard: News? = news
-            for transaction in transactions { state.apply(transaction, news: &heard) }
-            if let heard { news = heard }
+            for transaction in transactions { take(transaction, isNews: true) }
             if !isWhole {
                 // Wait for whoever writes, then look again; if it is nobody, the tail is torn.
                 if !isLocked {
@@ -165,21 +163,21 @@ final class Mailbox {
         return try body()
     }
 
-    /// Under the lock: writes a transaction to the log and takes it in, without telling the session of it.
-    func commit(_ transaction: Transaction, sync: Bool = true) throws(StoreError) {
+    /// Under the lock: writes a transaction to the log and takes it in. `isNews` tells whether the session must hear of it.
+    func commit(_ transaction: Transaction, sync: Bool = true, isNews: Bool = false) throws(StoreError) {
         var transaction = transaction
         try raiseCeiling(of: &transaction.summary)
         try state.log.append(transaction, sync: sync)
-        var ours: News?
-        state.apply(transaction, news: &ours)
-        directory.setMark(mark)
+        take(transaction, isNews: isNews)
+        directory.setMark(state.mark)
         // Mostly this is done while the session is idle; but a session that never is must not make others read a log without end.
         if hasRows, state.log.position > 4 * Self.longestLog { try? checkpoint() }
     }
 
-    var mark: LogMark {
-        LogMark(generation: state.log.header.generation, length: UInt64(state.log.position),
-                uidValidity: state.log.header.uidValidity, uidNext: state.summary.uidNext, modSequence: state.summary.modSequence)
+    func take(_ transaction: Transaction, isNews: Bool) {
+        var heard = isNews ? news : nil
+        state.apply(transaction, news: &heard)
+        if let heard { news = heard }
     }
 
     /// So that the UIDs are known to have been given even if every file of the mailbox is lost.
@@ -196,9 +194,9 @@ final class Mailbox {
             guard known.ceiling > state.summary.ceiling else { return }
             try locked { () throws(StoreError) in
                 guard let known = account.mailbox(directory.folder), known.ceiling > state.summary.ceiling else { return }
-                logger.warning("The mailbox's files are older than they were; UIDs go on behind those that may have been given", metadata: [
-                    "uidnext": "\(state.summary.uidNext)", "now": "\(known.ceiling)",
-                ])
+                logger.warning(
+                    "The mailbox's files are older than they were; UIDs go on behind those that may have been given",
+                    metadata: ["uidnext": "\(state.summary.uidNext)", "now": "\(known.ceiling)"])
                 var transaction = newTransaction()
                 transaction.summary.uidNext = max(state.summary.uidNext, known.ceiling)
                 transaction.summary.modSequence = max(transaction.summary.modSequence, UInt64(max(now(), 0) / 1_000_000))
@@ -206,7 +204,8 @@ final class Mailbox {
                 try commit(transaction)
             }
         } else {
-            try account.adopt(directory.folder, uidValidity: header.uidValidity, id: header.mailboxID, ceiling: state.summary.ceiling)
+            try account.adopt(directory.folder, uidValidity: header.uidValidity, id: header.mailboxID,
+                              ceiling: state.summary.ceiling)
         }
     }
 

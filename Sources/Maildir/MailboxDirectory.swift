@@ -115,6 +115,7 @@ struct LogMark {
         uidNext = reader.number()
         modSequence = reader.number()
         uidValidity = reader.number()
-        guard uidNext >= 1, uidNext <= 1 << 32, modSequence < UInt64(Int64.max), generation < .max, uidValidity > 0 else { return nil }
+        guard (1...1 << 32).contains(uidNext), modSequence < UInt64(Int64.max), generation < .max, uidValidity > 0
+        else { return nil }
     }
 }

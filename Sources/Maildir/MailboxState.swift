@@ -22,7 +22,8 @@ struct MailboxState {
             return
         }
         guard index.header.generation == log.header.generation, index.header.uidValidity == log.header.uidValidity,
-              index.header.mailboxID == log.header.mailboxID, index.header.logPosition >= UInt64(LogHeader.byteCount) else { return nil }
+              index.header.mailboxID == log.header.mailboxID, index.header.logPosition >= UInt64(LogHeader.byteCount)
+        else { return nil }
         self.log.position = Int(index.header.logPosition)
         self.log.chain = index.header.logChain
         summary = index.header.summary
@@ -35,6 +36,11 @@ struct MailboxState {
         self.summary = summary
         self.keywords = keywords
         self.table = table
+    }
+
+    var mark: LogMark {
+        LogMark(generation: log.header.generation, length: UInt64(log.position), uidValidity: log.header.uidValidity,
+                uidNext: summary.uidNext, modSequence: summary.modSequence)
     }
 
     static func keywords(from index: IndexFile) -> [Keyword] {

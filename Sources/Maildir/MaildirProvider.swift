@@ -5,7 +5,8 @@ import SystemPackage
 
 /// Opens the Maildir of whoever has logged in.
 public struct MaildirProvider: MailStoreProvider {
-    /// Where a user's Maildir is: `~/` at the beginning and `%h` are the home directory, `%u` the user's name, `%%` a percent sign.
+    /// Where a user's Maildir is: `~/` at the beginning and `%h` are the home directory, `%u` the user's name, `%%` a percent
+    /// sign.
     public let path: String
     /// Between the levels of a mailbox name: "." or "/".
     public let separator: Character

@@ -12,16 +12,17 @@ extension MaildirStore {
     public func create(_ name: MailboxName, use: SpecialUse?) throws(StoreError) {
         if try existingFolder(name) != nil { throw .mailboxExists(name) }
         let folder = try naming.folder(name)
-        if let use, let holder = account.uses().first(where: { $0.value == use }), isFolder(holder.key) { throw .specialUseTaken(use) }
+        if let use, account.uses().contains(where: { $0.value == use && isFolder($0.key) }) { throw .specialUseTaken(use) }
         // Made aside and renamed into place, it is there whole or not at all.
         let temporary = Self.making + names.next()
         guard maildir.makeDirectory(temporary), let directory = maildir.open(temporary, O_RDONLY | O_DIRECTORY) else {
             throw failure("creating", folder.directory)
         }
         do throws(StoreError) {
-            for part in ["cur", "new", "tmp"] where !directory.makeDirectory(part.utf8) { throw failure("creating", folder.directory) }
-            // Tells delivery agents that the quota is kept one level up.
-            guard directory.open("maildirfolder".utf8, O_WRONLY | O_CREAT | O_EXCL) != nil else { throw failure("creating", folder.directory) }
+            // `maildirfolder` tells delivery agents that the quota is kept one level up.
+            guard ["cur", "new", "tmp"].allSatisfy({ directory.makeDirectory($0.utf8) }),
+                  directory.open("maildirfolder".utf8, O_WRONLY | O_CREAT | O_EXCL) != nil
+            else { throw failure("creating", folder.directory) }
             let id = ObjectID.random()
             let uidValidity = try account.begin(folder, id: id)
             var summary = Summary()
@@ -82,7 +83,8 @@ extension MaildirStore {
         try account.locked { () throws(StoreError) in
             for (index, move) in moves.enumerated() {
                 guard maildir.renameExclusively(move.from.directory, to: maildir, move.to.directory) else {
-                    let error = errno == EEXIST || errno == ENOTEMPTY ? StoreError.mailboxExists(newName) : failure("renaming", move.from.directory)
+                    let isTaken = errno == EEXIST || errno == ENOTEMPTY
+                    let error = isTaken ? StoreError.mailboxExists(newName) : failure("renaming", move.from.directory)
                     // All or none.
                     for done in moves[..<index].reversed() {
                         _ = maildir.renameExclusively(done.to.directory, to: maildir, done.from.directory)

@@ -21,8 +21,11 @@ final class MessageTable {
     init(_ base: IndexFile?) {
         self.base = base
         baseCount = base?.count ?? 0
-        expunged = base.map { ExpungeMemory(from: $0.bytes(.expunged), forgotten: $0.header.forgottenExpunges) } ?? ExpungeMemory()
-        guard let base else { return }
+        guard let base else {
+            expunged = ExpungeMemory()
+            return
+        }
+        expunged = ExpungeMemory(from: base.bytes(.expunged), forgotten: base.header.forgottenExpunges)
         var reader = ByteReader(base.bytes(.oddInfos))
         while !reader.isAtEnd {
             let row = Int(reader.number(UInt32.self)), info = Array(reader.raw(Int(reader.number(UInt8.self))))
@@ -82,9 +85,9 @@ final class MessageTable {
 
     func row(whole row: Int) -> MessageRow {
         guard row < baseCount else { return tail[row - baseCount] }
-        return MessageRow(uid: uid(row), flags: flags(row), nameFlags: nameFlags(row), place: place(row), keywords: keywords(row),
-                          modSequence: modSequence(row), internalDate: internalDate(row), saveDate: saveDate(row), size: size(row),
-                          id: id(row))
+        return MessageRow(uid: uid(row), flags: flags(row), nameFlags: nameFlags(row), place: place(row),
+                          keywords: keywords(row), modSequence: modSequence(row), internalDate: internalDate(row),
+                          saveDate: saveDate(row), size: size(row), id: id(row))
     }
 
     // MARK: Names
@@ -92,7 +95,8 @@ final class MessageTable {
     func withBaseName<R>(_ row: Int, _ body: (UnsafeRawBufferPointer) -> R) -> R {
         if row < baseCount { return body(base!.baseName(row)) }
         let at = row - baseCount
-        return tailNames.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[tailNameOffsets[at]..<tailNameOffsets[at + 1]])) }
+        let range = tailNameOffsets[at]..<tailNameOffsets[at + 1]
+        return tailNames.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[range])) }
     }
 
     func baseName(_ row: Int) -> [UInt8] { withBaseName(row) { Array($0) } }

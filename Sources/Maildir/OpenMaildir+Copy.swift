@@ -98,6 +98,7 @@ private func copyBytes(
         offset += bytes.count
     }
     var times = [status.st_atim, status.st_mtim]
-    guard futimens(copy.raw, &times) == 0, copy.sync(), tmp.renameExclusively(temporary, to: target, newName) else { return fail() }
+    guard futimens(copy.raw, &times) == 0, copy.sync(), tmp.renameExclusively(temporary, to: target, newName)
+    else { return fail() }
     return true
 }

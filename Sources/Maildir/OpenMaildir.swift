@@ -11,7 +11,7 @@ final class OpenMaildir: OpenMailbox {
     /// Messages up to this UID are in the picture.
     private(set) var visible: UInt32 = 0
     /// The largest mod-sequence when the picture was last brought up to date.
-    private var told: UInt64 = 1
+    private var toldModSequence: UInt64 = 1
     /// Messages of the picture that the mailbox does not hold any more since it was read anew.
     private(set) var ghosts: [UInt32: MessageMetadata] = [:]
     private var watcher: Watcher?
@@ -67,7 +67,7 @@ final class OpenMaildir: OpenMailbox {
     /// No change up to this is untold: a client that remembers it must not miss one.
     var highestModSequence: ModSequence {
         let isAllTold = mailbox.news.isEmpty && mailbox.state.summary.uidNext <= UInt64(visible) + 1
-        return ModSequence(isAllTold ? mailbox.state.summary.modSequence : told) ?? .zero
+        return ModSequence(isAllTold ? mailbox.state.summary.modSequence : toldModSequence) ?? .zero
     }
     var keywords: [Keyword] { mailbox.state.keywords }
 
@@ -75,7 +75,7 @@ final class OpenMaildir: OpenMailbox {
 
     private func show() {
         visible = UInt32(clamping: mailbox.state.summary.uidNext - 1)
-        told = mailbox.state.summary.modSequence
+        toldModSequence = mailbox.state.summary.modSequence
     }
 
     var uids: [UID] {
@@ -162,12 +162,14 @@ final class OpenMaildir: OpenMailbox {
             }
             row += 1
         }
-        if !news.expunged.isEmpty {
-            changes.expunged = Set(news.expunged).filter { $0 <= known && metadata(UID($0)!)?.isExpunged == true }.sorted().compactMap { UID($0) }
+        /// Of these, what the session knows and is in this state, in order and once.
+        func told(_ uids: [UInt32], isExpunged: Bool) -> [UID] {
+            if uids.isEmpty { return [] }
+            return Set(uids).sorted().compactMap { UID($0) }
+                .filter { $0.rawValue <= known && metadata($0)?.isExpunged == isExpunged }
         }
-        if !news.flagged.isEmpty {
-            changes.flagged = Set(news.flagged).filter { $0 <= known && metadata(UID($0)!)?.isExpunged == false }.sorted().compactMap { UID($0) }
-        }
+        changes.expunged = told(news.expunged, isExpunged: true)
+        changes.flagged = told(news.flagged, isExpunged: false)
         return changes
     }
 

@@ -21,7 +21,8 @@ final class RenameGuard {
         let path = Array(maildir.utf8) + [0x2F] + directory.folder.directory + Array("/cur".utf8)
         var there = stat()
         // The mailbox may have been renamed: then the path leads elsewhere.
-        guard withName(path, { inotify_add_watch(descriptor, $0, UInt32(IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE)) }) >= 0,
+        let changes = UInt32(IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE)
+        guard withName(path, { inotify_add_watch(descriptor, $0, changes) }) >= 0,
               withName(path, { stat($0, &there) }) == 0, let cur = directory.cur.status(), cur.st_ino == there.st_ino,
               cur.st_dev == there.st_dev, known.isSettled, nanoseconds(cur.st_mtim) == known.modified else { return nil }
     }

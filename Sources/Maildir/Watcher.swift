@@ -30,8 +30,8 @@ final class Watcher {
         let handle = Handle(descriptor)
         let moves = UInt32(IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE)
         // The directory itself for imapd.log: the log may be replaced, and is in the same directory then.
-        let watched: [(String, UInt32)] = [("", UInt32(IN_MODIFY | IN_MOVED_TO | IN_DELETE_SELF)), ("/new", moves), ("/cur", moves)]
-        for (name, mask) in watched {
+        let log = UInt32(IN_MODIFY | IN_MOVED_TO | IN_DELETE_SELF)
+        for (name, mask) in [("", log), ("/new", moves), ("/cur", moves)] {
             let path = Array(maildir.utf8) + [0x2F] + directory.folder.directory + Array(name.utf8)
             guard withName(path, { inotify_add_watch(descriptor, $0, mask) }) >= 0 else {
                 if errno == ENOENT { throw .noSuchMailbox(directory.mailbox) }

@@ -72,7 +72,8 @@ import Testing
                 let some = open.uids.filter { _ in Int.random(in: 0..<6, using: &random) == 0 }
                 switch round % 8 {
                 case 0...3:
-                    let change = FlagChange(Bool.random(using: &random) ? .add : .remove, FlagSet(system: .seen, keywords: [Keyword("k\(thread)")!]))
+                    let flags = FlagSet(system: .seen, keywords: [Keyword("k\(thread)")!])
+                    let change = FlagChange(Bool.random(using: &random) ? .add : .remove, flags)
                     _ = try open.store(some, change, unchangedSince: nil)
                 case 4:
                     let gone = try open.expunge(Array(some.prefix(1)))

@@ -37,7 +37,9 @@ import Testing
         #expect(throws: StoreError.self) { try store.open("nothing", readOnly: true) }
     }
 
-    @Test(arguments: StoreKind.allCases, ["Entwürfe", "日本語", "a&b", "&", "x y", "~peter", "100%*", "\u{1F4EB}", "INBOX2", "..", ".", "a/", "/a", "a.b.c"])
+    @Test(arguments: StoreKind.allCases, [
+        "Entwürfe", "日本語", "a&b", "&", "x y", "~peter", "100%*", "\u{1F4EB}", "INBOX2", "..", ".", "a/", "/a", "a.b.c",
+    ])
     func `Names come back as they were given, or are refused`(_ kind: StoreKind, _ text: String) throws {
         let account = try kind.makeAccount()
         let store = try account.openStore()

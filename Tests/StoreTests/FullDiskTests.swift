@@ -111,7 +111,9 @@ import Testing
             let store = try account.openMaildir()
             let open = try store.open(.inbox, readOnly: false)
             // What was refused may be there or not; what was acknowledged is.
-            for uid in texts.keys where !open.uids.contains(uid) && open.uids.count < texts.count { Issue.record("UID \(uid.rawValue) is gone") }
+            for uid in texts.keys where !open.uids.contains(uid) && open.uids.count < texts.count {
+                Issue.record("UID \(uid.rawValue) is gone")
+            }
             for uid in open.uids {
                 if let text = texts[uid] { #expect(try open.text(uid) == text) } else { texts[uid] = try open.text(uid) }
             }

@@ -66,12 +66,15 @@ import Testing
             let me = Int.random(in: 0...1, using: &random)
             switch Int.random(in: 0..<14, using: &random) {
             case 0, 1:
-                let message = Message(text: text(), flags: randomFlags(), keywords: [["a"], ["b", "c"], []].randomElement(using: &random)!)
+                let keywords: Set<String> = [["a"], ["b", "c"], []].randomElement(using: &random)!
+                let message = Message(text: text(), flags: randomFlags(), keywords: keywords)
                 let uid = try stores[me].append(message.text, to: .inbox, message.flags, keywords: Array(message.keywords))
                 give(uid, message)
                 try refresh(me)
             case 2:
-                for _ in 0..<Int.random(in: 1...3, using: &random) { try account.deliver("\(step).\(count)", String(text().dropLast(1)) + "\n") }
+                for _ in 0..<Int.random(in: 1...3, using: &random) {
+                    try account.deliver("\(step).\(count)", text().replacing("\r\n", with: "\n"))
+                }
             case 3, 4, 5:
                 try refresh(me)
                 let uids = some(me), flags = randomFlags()

@@ -8,7 +8,8 @@ import Testing
 
 @Suite struct NameTests {
     @Test(arguments: [
-        ("INBOX", ".", "."), ("a", ".a", "."), ("a.b", ".a.b", "."), ("a/b", ".a.b", "/"), ("a.b", ".a&AC4-b", "/"), ("a/b", ".a&AC8-b", "."),
+        ("INBOX", ".", "."), ("a", ".a", "."), ("a.b", ".a.b", "."), ("a/b", ".a.b", "/"), ("a.b", ".a&AC4-b", "/"),
+        ("a/b", ".a&AC8-b", "."),
         ("Entwürfe", ".Entw&APw-rfe", "."), ("a&b", ".a&-b", "."), ("日本語", ".&ZeVnLIqe-", "."), ("📫", ".&2D3c6w-", "."),
         ("..", ".&AC4ALg-", "/"), ("INBOX.x", ".INBOX.x", "."), ("INBOX/x", ".INBOX.x", "/"), ("~peter/mail/台北/日本語",
          ".~peter.mail.&U,BTFw-.&ZeVnLIqe-", "/"),
@@ -20,18 +21,22 @@ import Testing
         #expect(naming.name(folder)?.string == name)
     }
 
-    @Test(arguments: [("a..b", "."), (".a", "."), ("a.", "."), (".", "."), ("..", "."), ("a//b", "/"), ("/", "/"), ("/etc", "/")] as [(String, Character)])
+    @Test(arguments: [
+        ("a..b", "."), (".a", "."), ("a.", "."), (".", "."), ("..", "."), ("a//b", "/"), ("/", "/"), ("/etc", "/"),
+    ] as [(String, Character)])
     func `Names without a folder`(_ name: String, _ separator: Character) {
         #expect(throws: StoreError.self) { try FolderNaming(separator: separator).folder(MailboxName(name)!) }
     }
 
     @Test func `A name that is too long for the file system is refused`() {
-        #expect(throws: StoreError.self) { try FolderNaming(separator: ".").folder(MailboxName(String(repeating: "x", count: 255))!) }
-        #expect(throws: Never.self) { try FolderNaming(separator: ".").folder(MailboxName(String(repeating: "x", count: 254))!) }
+        let naming = FolderNaming(separator: ".")
+        #expect(throws: StoreError.self) { try naming.folder(MailboxName(String(repeating: "x", count: 255))!) }
+        #expect(throws: Never.self) { try naming.folder(MailboxName(String(repeating: "x", count: 254))!) }
     }
 
     @Test func `Directories that are no folders`() {
-        for name in ["", ".", "..", "...", "..x", "x", ".a/b", ".a\0", ".INBOX", ".inbox", "." + String(repeating: "x", count: 255)] {
+        let long = "." + String(repeating: "x", count: 255)
+        for name in ["", ".", "..", "...", "..x", "x", ".a/b", ".a\0", ".INBOX", ".inbox", long] {
             #expect(FolderName(directory: Array(name.utf8)) == nil, "\(name)")
         }
     }
@@ -42,7 +47,8 @@ import Testing
         for separator in [".", "/"] as [Character] {
             let naming = FolderNaming(separator: separator)
             for _ in 0..<5000 {
-                let text = String((0..<Int.random(in: 1...8, using: &random)).map { _ in alphabet.randomElement(using: &random)! })
+                let length = Int.random(in: 1...8, using: &random)
+                let text = String((0..<length).map { _ in alphabet.randomElement(using: &random)! })
                 guard let name = MailboxName(text), let folder = try? naming.folder(name), folder != .inbox else { continue }
                 #expect(folder.directory.first == UInt8(ascii: ".") && folder.directory[1] != UInt8(ascii: "."))
                 #expect(!folder.directory.contains(UInt8(ascii: "/")))
@@ -57,7 +63,8 @@ import Testing
         for name in ["Entwürfe", "a&b", "&AGE-", "plain", ".hidden", "no-cur", "inbox.x"] {
             let parts = name == "no-cur" ? ["new"] : ["cur", "new", "tmp"]
             for part in parts {
-                try FileManager.default.createDirectory(at: account.folder(name).appendingPathComponent(part), withIntermediateDirectories: true)
+                let url = account.folder(name).appendingPathComponent(part)
+                try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
             }
         }
         try Data().write(to: account.folder("file"))
@@ -78,7 +85,8 @@ import Testing
         #expect(account.exists("maildirfolder", in: "x"))
         #expect(!account.exists("maildirfolder"))
         for part in ["cur", "new", "tmp"] {
-            let attributes = try FileManager.default.attributesOfItem(atPath: account.folder("x").appendingPathComponent(part).path)
+            let path = account.folder("x").appendingPathComponent(part).path
+            let attributes = try FileManager.default.attributesOfItem(atPath: path)
             #expect(attributes[.posixPermissions] as? Int == 0o700)
         }
         try store.append("a\r\nb\r\n", to: "x", [.seen, .answered])
@@ -89,10 +97,12 @@ import Testing
     }
 
     @Test(arguments: [
-        ("~/Maildir", "anna", "/home/a", "/home/a/Maildir"), ("%h/m", "anna", "/home/a", "/home/a/m"), ("/mail/%u", "anna", nil, "/mail/anna"),
+        ("~/Maildir", "anna", "/home/a", "/home/a/Maildir"), ("%h/m", "anna", "/home/a", "/home/a/m"),
+        ("/mail/%u", "anna", nil, "/mail/anna"),
         ("/mail/%u/%%", "anna@example.org", nil, "/mail/anna@example.org/%"), ("~", "anna", "/home/a", "/home/a"),
         ("/mail/%u", "..", nil, nil), ("/mail/%u", ".", nil, nil), ("/mail/%u", "", nil, nil), ("/mail/%u", "a/b", nil, nil),
-        ("/mail/%u", ".ssh", nil, nil), ("/mail/%u", "a\u{0}b", nil, nil), ("/mail/%u", "a\nb", nil, nil), ("~/Maildir", "anna", nil, nil),
+        ("/mail/%u", ".ssh", nil, nil), ("/mail/%u", "a\u{0}b", nil, nil), ("/mail/%u", "a\nb", nil, nil),
+        ("~/Maildir", "anna", nil, nil),
         ("~/Maildir", "anna", "relative", nil), ("/mail/%x", "anna", nil, nil), ("/mail/%", "anna", nil, nil),
     ] as [(String, String, String?, String?)])
     func `Where a user's Maildir is`(_ pattern: String, _ user: String, _ home: String?, _ expected: String?) {

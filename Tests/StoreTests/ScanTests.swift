@@ -183,7 +183,8 @@ import Testing
     @Test func `What is no message is not shown`() throws {
         let account = try MaildirAccount()
         _ = try account.openStore()
-        try FileManager.default.createDirectory(at: account.folder().appendingPathComponent("cur/directory"), withIntermediateDirectories: true)
+        let directory = account.folder().appendingPathComponent("cur/directory")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         try account.deliver(".hidden", "x\n")
         try FileManager.default.createSymbolicLink(
             at: account.folder().appendingPathComponent("cur/link:2,"), withDestinationURL: URL(fileURLWithPath: "/etc/passwd"))

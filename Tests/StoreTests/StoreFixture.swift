@@ -61,7 +61,8 @@ final class MaildirAccount: TestAccount, Sendable {
     }
 
     func names(_ part: String, in folder: String = "") -> [String] {
-        ((try? FileManager.default.contentsOfDirectory(atPath: self.folder(folder).appendingPathComponent(part).path)) ?? []).sorted()
+        let path = self.folder(folder).appendingPathComponent(part).path
+        return ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).sorted()
     }
 
     /// As a delivery agent does: written in tmp/, linked into new/.
@@ -124,7 +125,8 @@ extension MailStore {
     func append(
         _ message: String, to name: MailboxName = .inbox, _ flags: SystemFlags = [], keywords: [String] = [], date: Int64? = nil
     ) throws -> UID {
-        try append([Array(message.utf8)], to: name, FlagSet(system: flags, keywords: Set(keywords.map { Keyword($0)! })), date: date)[0]
+        let set = FlagSet(system: flags, keywords: Set(keywords.map { Keyword($0)! }))
+        return try append([Array(message.utf8)], to: name, set, date: date)[0]
     }
 
     func append(_ messages: [[UInt8]], to name: MailboxName, _ flags: FlagSet = FlagSet(), date: Int64? = nil) throws -> [UID] {
