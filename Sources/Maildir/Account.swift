@@ -65,6 +65,12 @@ final class Account {
         return mailboxes.values.contains { $0.id == id }
     }
 
+    /// No UIDVALIDITY that was given so far is larger.
+    var largestGiven: UInt32 {
+        readOn()
+        return lastUIDValidity
+    }
+
     /// Special uses by folder.
     func uses() -> [FolderName: SpecialUse] {
         readOn()
@@ -129,12 +135,12 @@ final class Account {
     }
 
     private func markLine(_ uidValidity: UInt32, _ ceiling: UInt64, _ id: ObjectID, _ folder: FolderName) -> [UInt8] {
-        line("M \(uidValidity) \(ceiling) \(hexadecimal(id.high, 16))\(hexadecimal(id.low, 16)) ", folder.line)
+        line("M \(uidValidity) \(ceiling) \(id.hexadecimal) ", folder.line)
     }
 
     private func line(_ start: String, _ rest: [UInt8] = []) -> [UInt8] {
         let text = Array(start.utf8) + rest
-        return Array("\(hexadecimal(UInt64(text.withUnsafeBytes { crc32c($0) }), 8)) ".utf8) + text + [0x0A]
+        return Array("\(hexadecimalText(UInt64(text.withUnsafeBytes { crc32c($0) }), 8)) ".utf8) + text + [0x0A]
     }
 
     /// `nil` unless all bytes are digits; at most 16 of them.
@@ -149,11 +155,6 @@ final class Account {
             }
         }
         return value
-    }
-
-    private func hexadecimal(_ value: UInt64, _ digits: Int) -> String {
-        let text = String(value, radix: 16)
-        return String(repeating: "0", count: max(0, digits - text.utf8.count)) + text
     }
 
     // MARK: The file

@@ -82,12 +82,20 @@ struct ObjectID: Hashable {
         self.high = high
     }
 
+    /// 32 digits.
+    var hexadecimal: String { hexadecimalText(high, 16) + hexadecimalText(low, 16) }
+
     private static func mixed(_ value: UInt64) -> UInt64 {
         var z = value &+ 0x9E37_79B9_7F4A_7C15
         z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
         z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
         return z ^ (z >> 31)
     }
+}
+
+func hexadecimalText(_ value: UInt64, _ digits: Int) -> String {
+    let text = String(value, radix: 16)
+    return String(repeating: "0", count: max(0, digits - text.utf8.count)) + text
 }
 
 /// Nanoseconds since the epoch.

@@ -9,8 +9,12 @@ extension MaildirStore {
     private static let subscriptionsName = Array("imapd.subscriptions".utf8)
 
     public func subscriptions() throws(StoreError) -> [MailboxName] {
+        try subscribedFolders().compactMap { naming.name($0) }
+    }
+
+    func subscribedFolders() throws(StoreError) -> [FolderName] {
         if maildir.isMissing(Self.subscriptionsName) { try takeOverSubscriptions() }
-        return try readSubscriptions().compactMap { naming.name($0) }
+        return try readSubscriptions()
     }
 
     /// From the first time on that somebody asks, our own list counts.
@@ -21,12 +25,13 @@ extension MaildirStore {
                 try maildir.replaceFile(Self.subscriptionsName, with: Self.bytes(foreign.folders))
             } catch {
                 // Nothing is lost: theirs is asked the next time too.
-                return logger.error("The subscriptions of \(foreign.server.rawValue) could not be written down", metadata: ["error": "\(error)"])
+                return logger.error("Subscriptions could not be taken over", metadata: ["error": "\(error)"])
             }
+            let server = foreign.server.rawValue
             if foreign.isChoice {
-                logger.notice("Both Dovecot and Courier have left subscriptions: those of \(foreign.server.rawValue) are newer and count")
+                logger.notice("Both Dovecot and Courier have left subscriptions: those of \(server) are newer and count")
             }
-            logger.notice("Subscriptions taken over from \(foreign.server.rawValue)", metadata: ["number": "\(foreign.folders.count)"])
+            logger.notice("Subscriptions taken over from \(server)", metadata: ["number": "\(foreign.folders.count)"])
         }
     }
 

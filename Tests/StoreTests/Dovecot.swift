@@ -5,7 +5,8 @@ import IMAPTypes
 import MailStore
 import TestSupport
 
-/// The Dovecot of the machine, over a Maildir of its own: its IMAP process alone, already logged in, on standard input and output.
+/// The Dovecot of the machine, over a Maildir of its own: its IMAP process alone, already logged in, on standard input and
+/// output.
 struct Dovecot {
     let directory: TemporaryDirectory
     private let program = "/usr/lib/dovecot/imap"
@@ -16,7 +17,8 @@ struct Dovecot {
     init(in directory: TemporaryDirectory, options: String = "") throws {
         self.directory = directory
         guard FileManager.default.isExecutableFile(atPath: program) else {
-            throw Program.Missing(description: "Dovecot is not installed: apt-get install dovecot-imapd, or the test line of README.md")
+            throw Program.Missing(
+                description: "Dovecot is not installed: apt-get install dovecot-imapd, or the test line of README.md")
         }
         shell = try Program("sh", package: "dash")
         var lines = [
@@ -47,10 +49,12 @@ struct Dovecot {
     func run(_ commands: [String]) async throws -> [String] {
         let tagged = commands.enumerated().map { "t\($0.offset) \($0.element)\r\n" } + ["end LOGOUT\r\n"]
         // It waits by epoll(7), which takes no files.
-        let outcome = try await shell.run(["-c", "cat | \(program) -c \"$0\" | cat", configuration], input: Data(tagged.joined().utf8),
+        let outcome = try await shell.run(["-c", "cat | \(program) -c \"$0\" | cat", configuration],
+            input: Data(tagged.joined().utf8),
                                           environment: ["USER": "someone"], in: directory.url)
         let lines = outcome.output.components(separatedBy: "\r\n")
-        for index in commands.indices where !lines.contains(where: { $0.hasPrefix("t\(index) OK") }) { throw Refused(outcome: outcome) }
+        for index in commands.indices where !lines.contains(where: { $0.hasPrefix("t\(index) OK") })
+            { throw Refused(outcome: outcome) }
         return lines
     }
 
@@ -59,6 +63,13 @@ struct Dovecot {
     /// APPEND without waiting to be asked for the message.
     static func append(_ mailbox: String, _ flags: String, _ date: String, _ text: String) -> String {
         "APPEND \(mailbox) (\(flags)) \"\(date)\" {\(text.utf8.count)+}\r\n\(text)"
+    }
+
+    /// By their names in the protocol.
+    func subscriptions() async throws -> [String] {
+        try await run(["LSUB \"\" *"]).compactMap { line in
+            line.firstMatch(of: /^\* LSUB \(([^)]*)\) "." "?([^"]+)"?$/).map { String($0.2) }
+        }
     }
 
     // MARK: What a client knows of the account
@@ -77,7 +88,7 @@ struct Dovecot {
             for line in try await run(["EXAMINE \(mailbox)", "UID FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE)"]) {
                 if let match = line.firstMatch(of: /UIDVALIDITY (\d+)\]/) { view.uidValidity = UInt32(match.1)! }
                 if let match = line.firstMatch(of: /UIDNEXT (\d+)\]/) { view.uidNext = UInt32(match.1)! }
-                if let match = line.firstMatch(of: /FETCH \(UID (\d+) FLAGS \(([^)]*)\) INTERNALDATE "([^"]+)" RFC822.SIZE (\d+)\)/) {
+                if let match = line.firstMatch(of: /\(UID (\d+) FLAGS \(([^)]*)\) INTERNALDATE "([^"]+)" RFC822.SIZE (\d+)\)/) {
                     view.messages.append(Self.message(UInt32(match.1)!, match.2.split(separator: " ").map(String.init),
                                                       Self.date(String(match.3)), UInt64(match.4)!))
                 }
@@ -101,7 +112,8 @@ struct Dovecot {
     /// The same, of a mailbox of ours.
     static func view(_ mailbox: any OpenMailbox) throws -> View {
         View(uidValidity: mailbox.uidValidity.rawValue, uidNext: mailbox.uidNext, messages: try mailbox.uids.map { uid in
-            let names: [(SystemFlags, String)] = [(.answered, "\\Answered"), (.flagged, "\\Flagged"), (.deleted, "\\Deleted"), (.seen, "\\Seen"),
+            let names: [(SystemFlags, String)] = [(.answered, "\\Answered"), (.flagged, "\\Flagged"), (.deleted, "\\Deleted"),
+                (.seen, "\\Seen"),
                                                   (.draft, "\\Draft")]
             let flags = names.filter { mailbox.flags(uid)?.contains($0.0) ?? false }.map(\.1) + (mailbox.keywordNames(uid) ?? [])
             let details = try mailbox.details(uid)

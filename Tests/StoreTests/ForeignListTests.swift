@@ -25,7 +25,8 @@ import Testing
     }
 
     static let cases = [
-        Case("as Dovecot writes it", "3 V1275660208 N25022 G3085f01b7f11094c501100008c4a11c1\n25006 :1.a,S=1355,W=1394\n25017 W2481 :2.b\n",
+        Case("as Dovecot writes it",
+             "3 V1275660208 N25022 G3085f01b7f11094c501100008c4a11c1\n25006 :1.a,S=1355,W=1394\n25017 W2481 :2.b\n",
              validity: 1_275_660_208, next: 25022, ["25006 1.a,S=1355,W=1394", "25017 2.b"]),
         Case("next UID lower than the last plus one", "3 V7 N5\n9 :1.a\n", next: 10, ["9 1.a"]),
         Case("next UID higher", "3 V7 N50\n9 :1.a\n", next: 50, ["9 1.a"]),
@@ -36,10 +37,13 @@ import Testing
         Case("gaps", "3 V7 N1000\n1 :1.a\n500 :2.b\n999 :3.c\n", next: 1000, ["1 1.a", "500 2.b", "999 3.c"]),
         Case("flags behind the name", "3 V7 N5\n1 :1.a:2,FS\n", next: 5, ["1 1.a"]),
         Case("fields, one of them empty", "3 V7 N5\n1 P S10 W12 O3 Gx.y :1.a\n2 Z  :2.b\n", next: 5, ["1 1.a", "2 2.b"]),
-        Case("header in another order, with unknown keys", "3 Xabc G3085f01b7f11094c501100008c4a11c1 N9 P%v-%u V7 Y\n1 :1.a\n", next: 9, ["1 1.a"]),
+        Case("header in another order, with unknown keys", "3 Xabc G3085f01b7f11094c501100008c4a11c1 N9 P%v-%u V7 Y\n1 :1.a\n",
+             next: 9, ["1 1.a"]),
         Case("names with spaces and commas", "3 V7 N5\n1 :1.a b,S=12x,W=,U=5\n", next: 5, ["1 1.a b,S=12x,W=,U=5"]),
-        Case("version 1", "1 7 20\n3 1.a\n17 1732531300.M1P2V..I.._0.host,S=1234\n", next: 20, ["3 1.a", "17 1732531300.M1P2V..I.._0.host,S=1234"]),
-        Case("largest numbers", "3 V4294967295 N4294967295\n4294967294 :1.a\n", validity: .max, next: 4_294_967_295, ["4294967294 1.a"]),
+        Case("version 1", "1 7 20\n3 1.a\n17 1732531300.M1P2V..I.._0.host,S=1234\n", next: 20, ["3 1.a",
+             "17 1732531300.M1P2V..I.._0.host,S=1234"]),
+        Case("largest numbers", "3 V4294967295 N4294967295\n4294967294 :1.a\n", validity: .max, next: 4_294_967_295,
+             ["4294967294 1.a"]),
 
         Case("version 1 with a UID beyond the next", "1 7 10\n9 1.a\n12 2.b\n", next: 13, ["9 1.a", "12 2.b"], damaged: 1),
         Case("no next UID", "3 V7\n4 :1.a\n", next: 5, ["4 1.a"], damaged: 1),
@@ -47,10 +51,13 @@ import Testing
         Case("UIDs that descend", "3 V7 N30\n20 :2.b\n10 :1.a\n25 :3.c\n", next: 30, ["10 1.a", "20 2.b", "25 3.c"], damaged: 1),
         Case("one UID for two names", "3 V7 N30\n10 :1.a\n10 :2.b\n11 :3.c\n", next: 30, ["11 3.c"], damaged: 1),
         Case("one UID twice for one name", "3 V7 N30\n10 :1.a\n10 :1.a\n", next: 30, ["10 1.a"], damaged: 1),
-        Case("lines without UID, name, or both", "3 V7 N30\n\n:x\n5\n6 \n7 :\n8 S1\nabc :1.a\n9 :2.b\n", next: 30, ["9 2.b"], damaged: 7),
+        Case("lines without UID, name, or both", "3 V7 N30\n\n:x\n5\n6 \n7 :\n8 S1\nabc :1.a\n9 :2.b\n", next: 30, ["9 2.b"],
+             damaged: 7),
         Case("names that are none", "3 V7 N30\n1 :a/b\n2 :.a\n3 ::2,S\n4 :a\0b\n5 :ok\n", next: 30, ["5 ok"], damaged: 4),
-        Case("a name that is too long", "3 V7 N30\n1 :\(String(repeating: "x", count: 256))\n2 :ok\n", next: 30, ["2 ok"], damaged: 1),
-        Case("UIDs that are too large", "3 V7 N30\n4294967295 :a\n99999999999999999999999 :b\n0 :c\n5 :ok\n", next: 30, ["5 ok"], damaged: 3),
+        Case("a name that is too long", "3 V7 N30\n1 :\(String(repeating: "x", count: 256))\n2 :ok\n", next: 30, ["2 ok"],
+             damaged: 1),
+        Case("UIDs that are too large", "3 V7 N30\n4294967295 :a\n99999999999999999999999 :b\n0 :c\n5 :ok\n", next: 30,
+             ["5 ok"], damaged: 3),
     ]
 
     @Test(arguments: cases)
@@ -63,7 +70,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "\n", "3", "3 \n", "3 V7 N5", "3 N5\n", "3 V0 N5\n", "3 V N5\n", "3 V4294967296 N5\n", "3 V7x N5\n", "2 V7 N5\n", "1 0 5\n",
+        "", "\n", "3", "3 \n", "3 V7 N5", "3 N5\n", "3 V0 N5\n", "3 V N5\n", "3 V4294967296 N5\n", "3 V7x N5\n", "2 V7 N5\n",
+            "1 0 5\n",
         "x 1 2\n", "30 V7 N5\n", "V7 N5\n", "\0\0\0\n",
     ])
     func `Without a UIDVALIDITY a list means nothing`(_ text: String) {
@@ -71,8 +79,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ("3085f01b7f11094c501100008c4a11c1", true), ("3085F01B7F11094C501100008C4A11C1", true), ("00000000000000000000000000000000", false),
-        ("3085f01b7f11094c501100008c4a11c", false), ("3085f01b7f11094c501100008c4a11c1a", false), ("+085f01b7f11094c501100008c4a11c1", false),
+        ("3085f01b7f11094c501100008c4a11c1", true), ("3085F01B7F11094C501100008C4A11C1", true),
+            ("00000000000000000000000000000000", false),
+        ("3085f01b7f11094c501100008c4a11c", false), ("3085f01b7f11094c501100008c4a11c1a", false),
+            ("+085f01b7f11094c501100008c4a11c1", false),
         ("3085f01b7f11094c+01100008c4a11c1", false), ("", false),
     ])
     func `A GUID is 32 hexadecimal digits`(_ text: String, _ isOne: Bool) throws {
@@ -98,7 +108,8 @@ import Testing
         var random = SystemRandomNumberGenerator()
         let characters = Array("3 1VNG:0957\n\n  a,".utf8)
         for _ in 0..<2000 {
-            check(Array("3 V7 N5\n".utf8) + (0..<Int.random(in: 0..<80, using: &random)).map { _ in characters.randomElement(using: &random)! })
+            check(Array("3 V7 N5\n".utf8) + (0..<Int.random(in: 0..<80,
+                using: &random)).map { _ in characters.randomElement(using: &random)! })
         }
     }
 

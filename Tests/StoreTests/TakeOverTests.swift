@@ -19,7 +19,8 @@ import Testing
 
         func makeFolder(_ name: String, parts: [String] = ["cur", "new", "tmp"]) throws {
             for part in parts {
-                try FileManager.default.createDirectory(at: account.folder(name).appendingPathComponent(part), withIntermediateDirectories: true)
+                try FileManager.default.createDirectory(at: account.folder(name).appendingPathComponent(part),
+                    withIntermediateDirectories: true)
             }
         }
 
@@ -69,7 +70,8 @@ import Testing
         let a = try left.open()
         #expect(a.uidValidity == UIDValidity(1000))
         // Deliveries that Dovecot did not see come behind.
-        #expect(try left.messages(a) == ["3 cur/1.a:2,FSad", "5 new/2.b,S=2", "12 cur/3.c:2,", "13 new/0.late", "14 cur/8.later:2,Rd"])
+        #expect(try left.messages(a) == ["3 cur/1.a:2,FSad", "5 new/2.b,S=2", "12 cur/3.c:2,", "13 new/0.late",
+            "14 cur/8.later:2,Rd"])
         #expect(a.uidNext == 15)
         #expect(a.flags(3) == [.flagged, .seen] && a.flags(14) == .answered && a.flags(12) == [])
         #expect(a.keywordNames(3) == ["$Forwarded", "work"] && a.keywordNames(14) == ["work"] && a.keywordNames(5) == [])
@@ -116,20 +118,25 @@ import Testing
     @Test(arguments: [
         Case(testDescription: "a torn last line", list: "3 V1000 N5\n5 :1.a\n6 :2.b", files: ["cur/1.a:2,", "cur/2.b:2,"],
              messages: ["5 cur/1.a:2,", "7 cur/2.b:2,"], next: 8),
-        Case(testDescription: "the same name twice", list: "3 V1000 N5\n5 :1.a\n6 :2.b\n7 :1.a\n8 :1.a\n", files: ["cur/1.a:2,", "cur/2.b:2,"],
+        Case(testDescription: "the same name twice", list: "3 V1000 N5\n5 :1.a\n6 :2.b\n7 :1.a\n8 :1.a\n",
+             files: ["cur/1.a:2,", "cur/2.b:2,"],
              messages: ["6 cur/2.b:2,", "8 cur/1.a:2,"], next: 9),
         Case(testDescription: "the next UID beyond the last", list: "3 V1000 N500\n5 :1.a\n", files: ["cur/1.a:2,", "new/2.b"],
              messages: ["5 cur/1.a:2,", "500 new/2.b"], next: 501),
-        Case(testDescription: "flags in the list", list: "3 V1000 N9\n5 :1.a:2,FS\n", files: ["cur/1.a:2,S"], messages: ["5 cur/1.a:2,S"], next: 9),
+        Case(testDescription: "flags in the list", list: "3 V1000 N9\n5 :1.a:2,FS\n", files: ["cur/1.a:2,S"],
+             messages: ["5 cur/1.a:2,S"], next: 9),
         Case(testDescription: "version 1", list: "1 1000 9\n5 1.a\n7 2.b\n", files: ["cur/1.a:2,S", "cur/2.b"],
              messages: ["5 cur/1.a:2,S", "7 cur/2.b"], next: 9),
         Case(testDescription: "out of order", list: "3 V1000 N9\n7 :2.b\n5 :1.a\n", files: ["cur/1.a:2,S", "cur/2.b:2,"],
              messages: ["5 cur/1.a:2,S", "7 cur/2.b:2,"], next: 9, warns: true),
-        Case(testDescription: "one UID for two files", list: "3 V1000 N9\n5 :1.a\n5 :2.b\n6 :3.c\n", files: ["cur/1.a:2,", "cur/2.b:2,", "cur/3.c:2,"],
+        Case(testDescription: "one UID for two files", list: "3 V1000 N9\n5 :1.a\n5 :2.b\n6 :3.c\n",
+             files: ["cur/1.a:2,", "cur/2.b:2,", "cur/3.c:2,"],
              messages: ["6 cur/3.c:2,", "9 cur/1.a:2,", "10 cur/2.b:2,"], next: 11, warns: true),
-        Case(testDescription: "lines of rubbish", list: "3 V1000 N9\n5 :1.a\n\0\u{1}\n\n7 :2.b\n", files: ["cur/1.a:2,", "cur/2.b:2,"],
+        Case(testDescription: "lines of rubbish", list: "3 V1000 N9\n5 :1.a\n\0\u{1}\n\n7 :2.b\n",
+             files: ["cur/1.a:2,", "cur/2.b:2,"],
              messages: ["5 cur/1.a:2,", "7 cur/2.b:2,"], next: 9, warns: true),
-        Case(testDescription: "sizes in names that are wrong or odd", list: "3 V1000 N9\n1 :1.a,S=999\n2 :2.b,S=12x,W=\n3 :3.c,U=5\n",
+        Case(testDescription: "sizes in names that are wrong or odd",
+             list: "3 V1000 N9\n1 :1.a,S=999\n2 :2.b,S=12x,W=\n3 :3.c,U=5\n",
              files: ["cur/1.a,S=999:2,", "cur/2.b,S=12x,W=:2,S", "cur/3.c,U=5:2,"],
              messages: ["1 cur/1.a,S=999:2,", "2 cur/2.b,S=12x,W=:2,S", "3 cur/3.c,U=5:2,"], next: 9),
         Case(testDescription: "info parts of all kinds", list: "3 V1000 N9\n1 :1\n2 :2\n3 :3\n4 :4\n5 :5\n",
@@ -175,7 +182,10 @@ import Testing
         #expect(try left.messages(try left.open()) == ["5 cur/1.a:2,"])
     }
 
-    @Test(arguments: [("3 V1000 N9 G\(TakeOverTests.guid)\n5 :1.a\n", 40), ("1 1000 40\n5 1.a\n", 40), ("3 V999 N9\n5 :1.a\n", 9), ("3 V1000 N50\n5 :1.a\n", 50)] as [(String, UInt32)])
+    @Test(arguments: [
+        ("3 V1000 N9 G\(TakeOverTests.guid)\n5 :1.a\n", 40), ("1 1000 40\n5 1.a\n", 40),
+        ("3 V999 N9\n5 :1.a\n", 9), ("3 V1000 N50\n5 :1.a\n", 50),
+    ] as [(String, UInt32)])
     func `The next UID is never less than that in Dovecot's index`(_ list: String, _ next: UInt32) throws {
         let left = try Left()
         try left.write("dovecot-uidlist", list)
@@ -200,7 +210,8 @@ import Testing
             #expect(a.uidValidity.rawValue == UInt32(validity))
             #expect(a.uids == [validity == 1000 ? 5 : 6])
             let name = validity == 1000 ? "Dovecot" : "Courier"
-            #expect(left.account.log.all.contains("notice: Dovecot and Courier have both served the mailbox: \(name) did so last and counts"))
+            let line = "notice: Dovecot and Courier have both served the mailbox: \(name) did so last and counts"
+            #expect(left.account.log.all.contains(line))
             #expect(try left.areUntouched())
         }
     }
@@ -209,7 +220,8 @@ import Testing
         let left = try Left()
         try left.makeFolder("Sent")
         try left.write("courierimapuiddb", "1 732531200 5012\n17 1.a\n18 2.b\n19 3.c\n20 4.d\n21 5.e\n", in: "Sent")
-        try left.write("courierimapkeywords/:list", "work\n$Forwarded\nHome\n\n1.a:0 2\n2.b:1\n3.c:0\n4.d:7 1\ngone:0\n", in: "Sent")
+        try left.write("courierimapkeywords/:list", "work\n$Forwarded\nHome\n\n1.a:0 2\n2.b:1\n3.c:0\n4.d:7 1\ngone:0\n",
+            in: "Sent")
         // Newer than the list: the one without a time, then the larger time. Empty: none.
         try left.write("courierimapkeywords/2.b", "", in: "Sent")
         try left.write("courierimapkeywords/.5000.2.b", "work\n", in: "Sent")
@@ -265,7 +277,8 @@ import Testing
         let a = try left.open()
         #expect(a.uidValidity == UIDValidity(1000) && a.uids == [5, 9])
         // Not even if all of ours is lost.
-        for name in ["imapd.index", "imapd.log", "imapd.lock", "imapd.index.old", "imapd.log.old"] { try? left.account.remove(name) }
+        let ours = ["imapd.index", "imapd.log", "imapd.lock", "imapd.index.old", "imapd.log.old"]
+        for name in ours { try? left.account.remove(name) }
         let repaired = try left.open()
         #expect(repaired.uidValidity == UIDValidity(1000) && repaired.uids.allSatisfy { $0.rawValue > 9 })
     }
@@ -294,16 +307,19 @@ import Testing
             try left.makeFolder(name)
             try left.write("dovecot-uidlist", "3 V1000 N9 G\(Self.guid)\n", in: name)
         }
-        let one = try left.open("One").mailbox.state.log.header.mailboxID, two = try left.open("Two").mailbox.state.log.header.mailboxID
+        let one = try left.open("One").mailbox.state.log.header.mailboxID
+        let two = try left.open("Two").mailbox.state.log.header.mailboxID
         #expect(one == ObjectID(low: 0x5011_0000_8C4A_11C1, high: 0x3085_F01B_7F11_094C))
         #expect(two != one)
         #expect(try left.open("Two").uidValidity == UIDValidity(1000))
     }
 
     @Test(arguments: [
-        (["dovecot-uidvalidity": "f0000000"], 0xF000_0001), (["dovecot-uidvalidity": "e0000000", "dovecot-uidvalidity.e0000007": ""], 0xE000_0008),
+        (["dovecot-uidvalidity": "f0000000"], 0xF000_0001),
+        (["dovecot-uidvalidity": "e0000000", "dovecot-uidvalidity.e0000007": ""], 0xE000_0008),
         (["dovecot-uidvalidity": "ffffffff"], 0xF000_0001), (["dovecot-uidvalidity": "rubbish!"], 1_700_000_000),
-        (["dovecot-uidvalidity": "", "dovecot-uidvalidity.+0000007": ""], 1_700_000_000), (["dovecot-uidvalidity": "5"], 1_700_000_000),
+        (["dovecot-uidvalidity": "", "dovecot-uidvalidity.+0000007": ""], 1_700_000_000),
+        (["dovecot-uidvalidity": "5"], 1_700_000_000),
     ] as [([String: String], UInt32)])
     func `A new mailbox gets a UIDVALIDITY that Dovecot never gave`(_ files: [String: String], _ least: UInt32) throws {
         let left = try Left()
@@ -350,13 +366,17 @@ import Testing
         try left.makeFolder("Old", parts: ["cur"])
         try left.write(".dovecot.sieve", "keep;")
         try left.write("maildirfolder", "")
-        for name in ["dovecot-uidlist", "dovecot-uidlist.lock", ".dovecot.lda-dupes", "dovecot.list.index.log"] { try left.write(name, "3 V1000 N1\n") }
+        for name in ["dovecot-uidlist", "dovecot-uidlist.lock", ".dovecot.lda-dupes", "dovecot.list.index.log"] {
+            try left.write(name, "3 V1000 N1\n")
+        }
         try left.makeFolder(".DOVECOT-TRASHED")
         let elsewhere = left.account.directory.url.appendingPathComponent("elsewhere/cur")
         try FileManager.default.createDirectory(at: elsewhere, withIntermediateDirectories: true)
-        try FileManager.default.createSymbolicLink(at: left.account.folder("Linked"), withDestinationURL: elsewhere.deletingLastPathComponent())
+        try FileManager.default.createSymbolicLink(at: left.account.folder("Linked"),
+            withDestinationURL: elsewhere.deletingLastPathComponent())
         let store = try left.account.openStore()
-        #expect(try store.names() == ["A&B", "Entw\u{FC}rfe", "Entw\u{FC}rfe.2026", "INBOX", "Linked", "Old", "R&D", "foo\\2ebar", "two words",
+        #expect(try store.names() == ["A&B", "Entw\u{FC}rfe", "Entw\u{FC}rfe.2026", "INBOX", "Linked", "Old", "R&D",
+                                      "foo\\2ebar", "two words",
                                       String(repeating: "x", count: 200), "~home", "\u{1F4A8}"].sorted())
         for entry in try store.mailboxes() { _ = try store.open(entry.name, readOnly: false) }
     }
@@ -365,8 +385,9 @@ import Testing
         var random = SystemRandomNumberGenerator()
         for round in 0..<60 {
             let left = try Left()
-            for name in ["dovecot-uidlist", "dovecot-keywords", "dovecot-uidvalidity", "courierimapuiddb", "dovecot.index", "subscriptions",
-                         "courierimapsubscribed", "courierimapkeywords/:list", "courierimapkeywords/1.a", "courierimapkeywords/.7.1.a"] {
+            for name in ["dovecot-uidlist", "dovecot-keywords", "dovecot-uidvalidity", "courierimapuiddb", "dovecot.index",
+                         "subscriptions", "courierimapsubscribed", "courierimapkeywords/:list", "courierimapkeywords/1.a",
+                         "courierimapkeywords/.7.1.a"] {
                 if Bool.random(using: &random) { continue }
                 let characters: [UInt8] = Array("3 1VNG:057 \n\n\tab.,&-\\".utf8) + [0, 1, 7, 0xFF]
                 let bytes = (0..<Int.random(in: 0..<200, using: &random)).map { _ in characters.randomElement(using: &random)! }
@@ -402,15 +423,21 @@ import Testing
         Case(testDescription: "version 2", files: ["subscriptions": "V\t2\n\nINBOX\nLists\tswift\nEntw&APw-rfe\tSub\nA&-B\n"],
              expected: ["INBOX", "Lists.swift", "Entw\u{FC}rfe.Sub", "A&B"]),
         Case(testDescription: "version 2, empty", files: ["subscriptions": "V\t2\n\n"], expected: []),
-        Case(testDescription: "version 2 with names that are none", files: ["subscriptions": "V\t2\n\na\u{1}nb\n\u{1}0\nc\u{1}td\nok\n\t\n.x\n"], expected: ["ok"]),
-        Case(testDescription: "names in UTF-8", files: ["subscriptions": "V\t2\n\nEntw\u{FC}rfe\tSub\n"], expected: ["Entw\u{FC}rfe.Sub"]),
+        Case(testDescription: "version 2 with names that are none",
+             files: ["subscriptions": "V\t2\n\na\u{1}nb\n\u{1}0\nc\u{1}td\nok\n\t\n.x\n"], expected: ["ok"]),
+        Case(testDescription: "names in UTF-8", files: ["subscriptions": "V\t2\n\nEntw\u{FC}rfe\tSub\n"],
+             expected: ["Entw\u{FC}rfe.Sub"]),
         Case(testDescription: "twice", files: ["subscriptions": "A\nB\nA\n"], expected: ["A", "B"]),
-        Case(testDescription: "a prefix that was written down", files: ["subscriptions": "INBOX.Sent\nINBOX.Other\n"], expected: ["Sent", "INBOX.Other"],
+        Case(testDescription: "a prefix that was written down", files: ["subscriptions": "INBOX.Sent\nINBOX.Other\n"],
+             expected: ["Sent", "INBOX.Other"],
              folders: ["Sent"]),
-        Case(testDescription: "a folder below INBOX", files: ["subscriptions": "INBOX.Sent\n"], expected: ["INBOX.Sent"], folders: ["Sent", "INBOX.Sent"]),
-        Case(testDescription: "Courier's", files: ["courierimapsubscribed": "INBOX\ninbox.Sent\nINBOX.Lists.swift\n#shared.x.y\nOther\nINBOX.Entw&APw-rfe\n"],
+        Case(testDescription: "a folder below INBOX", files: ["subscriptions": "INBOX.Sent\n"], expected: ["INBOX.Sent"],
+             folders: ["Sent", "INBOX.Sent"]),
+        Case(testDescription: "Courier's",
+             files: ["courierimapsubscribed": "INBOX\ninbox.Sent\nINBOX.Lists.swift\n#shared.x.y\nOther\nINBOX.Entw&APw-rfe\n"],
              expected: ["INBOX", "Sent", "Lists.swift", "Entw\u{FC}rfe"]),
-        Case(testDescription: "Courier's in UTF-8", files: ["courierimapsubscribed": "INBOX.Entw\u{FC}rfe\n"], expected: ["Entw\u{FC}rfe"]),
+        Case(testDescription: "Courier's in UTF-8", files: ["courierimapsubscribed": "INBOX.Entw\u{FC}rfe\n"],
+             expected: ["Entw\u{FC}rfe"]),
     ])
     func `Subscriptions stay`(_ item: Case) throws {
         let left = try TakeOverTests.Left()
@@ -447,6 +474,7 @@ import Testing
         try left.write("courierimapsubscribed", "INBOX.C\n", age: 15)
         #expect(try left.account.openStore().subscriptions().map(\.string) == [isDovecotLater ? "D" : "C"])
         let name = isDovecotLater ? "Dovecot" : "Courier"
-        #expect(left.account.log.all.contains("notice: Both Dovecot and Courier have left subscriptions: those of \(name) are newer and count"))
+        let line = "notice: Both Dovecot and Courier have left subscriptions: those of \(name) are newer and count"
+        #expect(left.account.log.all.contains(line))
     }
 }

@@ -6,7 +6,8 @@ import MailStore
 struct ForeignKeywords {
     /// Those that the mailbox knows, whether or not a message has one. At most `KeywordSet.capacity`.
     private(set) var keywords: [Keyword] = []
-    /// Dovecot's: what the letters a to z in the names of files mean, as indexes into `keywords`. They mean so in this mailbox only.
+    /// Dovecot's: what the letters a to z in the names of files mean, as indexes into `keywords`. They mean so in this mailbox
+    /// only.
     private var letters = [Int?](repeating: nil, count: 26)
     /// Courier's: by base name.
     private var sets: [[UInt8]: KeywordSet] = [:]
@@ -15,6 +16,11 @@ struct ForeignKeywords {
 
     /// Whether Dovecot had no letter left, so that it has kept further keywords in its index only.
     var hasAllLetters: Bool { !letters.contains { $0 == nil } }
+
+    /// The letters that mean something.
+    var meanings: [(letter: UInt8, keyword: Keyword)] {
+        letters.indices.compactMap { at in letters[at].map { (UInt8(at) + 0x61, keywords[$0]) } }
+    }
 
     private static let longestFile = 1 << 30
     private static let longestUpdate = 1 << 16

@@ -16,6 +16,8 @@ struct ForeignList {
         var name: Range<Int>
         /// The message's GUID, where it is not its base name: a copy has that of its original.
         var guid: Range<Int>?
+        /// All that stands between UID and name, as it is there.
+        var fields: Range<Int>
     }
 
     let bytes: [UInt8]
@@ -76,7 +78,9 @@ struct ForeignList {
                 continue
             }
             if !isThird, uid >= headerNext { damage.note(number, "the UID is larger than the header allows") }
-            if let last = records.last, last.uid >= record.uid { damage.note(number, "the UID is not larger than the one before it") }
+            if let last = records.last, last.uid >= record.uid {
+                damage.note(number, "the UID is not larger than the one before it")
+            }
             records.append(record)
         }
         return true
@@ -121,8 +125,11 @@ struct ForeignList {
     /// What follows the UID: in version 3 fields, then a colon and the name.
     private func record(_ uid: UInt32, _ field: inout ForeignField, isThird: Bool) -> Record? {
         var guid: Range<Int>?
+        let start = field.at
+        var end = start
         if isThird {
             while true {
+                end = field.at
                 guard let key = field.byte() else { return nil }
                 if key == UInt8(ascii: ":") { break }
                 let value = field.word()
@@ -132,11 +139,11 @@ struct ForeignList {
         }
         // Old lists have the flags behind the base name.
         guard let name = field.baseName() else { return nil }
-        return Record(uid: uid, name: name, guid: guid)
+        return Record(uid: uid, name: name, guid: guid, fields: start..<end)
     }
 
-    /// Puts records that came in another order into theirs. Of two names for one UID nobody knows which is right, and a UID must never
-    /// come to mean another message: both files get new ones.
+    /// Puts records that came in another order into theirs. Of two names for one UID nobody knows which is right, and a UID
+    /// must never come to mean another message: both files get new ones.
     private mutating func sort() {
         guard zip(records, records.dropFirst()).contains(where: { $0.uid >= $1.uid }) else { return }
         records.sort { $0.uid != $1.uid ? $0.uid < $1.uid : $0.name.lowerBound < $1.name.lowerBound }
@@ -226,8 +233,8 @@ struct ForeignField {
         func number(_ start: Int) -> UInt64? {
             UInt64(String(decoding: bytes[start..<start + 16], as: UTF8.self), radix: 16)
         }
-        guard bytes[at] != UInt8(ascii: "+"), bytes[at + 16] != UInt8(ascii: "+"), let high = number(at), let low = number(at + 16),
-              high != 0 || low != 0 else { return nil }
+        guard bytes[at] != UInt8(ascii: "+"), bytes[at + 16] != UInt8(ascii: "+"),
+              let high = number(at), let low = number(at + 16), high != 0 || low != 0 else { return nil }
         at += 32
         return ObjectID(low: low, high: high)
     }
@@ -236,7 +243,8 @@ struct ForeignField {
     mutating func baseName() -> Range<Int>? {
         let rest = UnsafeRawBufferPointer(rebasing: bytes[at..<end])
         let name = UnsafeRawBufferPointer(rebasing: rest[..<FileName.baseEnd(rest)])
-        guard name.count <= FileName.longest, FileName.isMessage(name), !name.contains(0), !name.contains(0x2F) else { return nil }
+        guard name.count <= FileName.longest, FileName.isMessage(name), !name.contains(0),
+              !name.contains(UInt8(ascii: "/")) else { return nil }
         return at..<at + name.count
     }
 }

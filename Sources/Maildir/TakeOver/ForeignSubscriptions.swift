@@ -10,7 +10,7 @@ struct ForeignSubscriptions {
     /// Whether both servers left some. The later counts.
     let isChoice: Bool
 
-    private static let dovecotName = Array("subscriptions".utf8)
+    static let dovecotName = Array("subscriptions".utf8)
     private static let courierName = Array("courierimapsubscribed".utf8)
     private static let longest = 1 << 24
 
@@ -25,7 +25,8 @@ struct ForeignSubscriptions {
             folders = Self.dovecotNames(dovecot.bytes).compactMap { line in
                 guard let folder = Self.folder(line) else { return nil }
                 // A prefix under which the server showed all mailboxes is no level here, even if it was written down.
-                if !exists(folder), let short = Self.withoutPrefix(line).flatMap({ Self.folder($0) }), exists(short) { return short }
+                let short = Self.withoutPrefix(line).flatMap { Self.folder($0) }
+                if let short, !exists(folder), exists(short) { return short }
                 return folder
             }.filter { seen.insert($0).inserted }
         } else if let courier {
@@ -57,7 +58,8 @@ struct ForeignSubscriptions {
         let start = Array("V\t2\n\n".utf8)
         guard bytes.starts(with: start) else { return bytes.split(separator: 0x0A).map { Array($0) } }
         return bytes[start.count...].split(separator: 0x0A).map { line in
-            Array(line.split(separator: 0x09, omittingEmptySubsequences: false).map(unescaped).joined(separator: [UInt8(ascii: ".")]))
+            let levels = line.split(separator: 0x09, omittingEmptySubsequences: false)
+            return Array(levels.map(unescaped).joined(separator: [UInt8(ascii: ".")]))
         }
     }
 

@@ -48,7 +48,8 @@ struct TakeOver {
 
         switch server {
         case .dovecot: keywords = letters.map { ForeignKeywords(dovecot: $0.bytes) } ?? ForeignKeywords()
-        case .courier: keywords = try courierKeywords.map { (directory) throws(StoreError) in try ForeignKeywords(courier: directory) } ?? ForeignKeywords()
+        case .courier:
+            keywords = if let courierKeywords { try ForeignKeywords(courier: courierKeywords) } else { ForeignKeywords() }
         }
         let bytes = server == .dovecot ? dovecot?.bytes : courier?.bytes
         list = bytes.flatMap { ForeignList($0) }
@@ -69,7 +70,7 @@ struct TakeOver {
             logger.warning("Keywords of \(server.rawValue) could not be taken over", metadata: ["number": "\(keywords.lost)"])
         }
         if server == .dovecot, keywords.hasAllLetters {
-            logger.warning("Dovecot has used all 26 letters for keywords; any further keywords are in its index only and are not taken over")
+            logger.warning("Dovecot has used all 26 letters; keywords beyond these are in its index only and are not taken over")
         }
     }
 
@@ -77,18 +78,20 @@ struct TakeOver {
     ///
     /// Nothing vouches for these bytes. If they would use up more UIDs than any mailbox ever does at once, they are not believed.
     private static func indexedNext(_ root: Handle, _ list: ForeignList?) -> UInt64 {
-        guard let list, let file = root.open("dovecot.index".utf8, O_RDONLY | O_NOFOLLOW | O_NONBLOCK), file.status()?.isRegular == true,
-              let bytes = file.read(at: 0, count: 32), bytes.count == 32, bytes[0] == 7 else { return 1 }
+        guard let list, let file = root.open("dovecot.index".utf8, O_RDONLY | O_NOFOLLOW | O_NONBLOCK),
+              file.status()?.isRegular == true, let bytes = file.read(at: 0, count: 32), bytes.count == 32, bytes[0] == 7 else {
+            return 1
+        }
         // mail_index_header: version 7, … at 24 uid_validity, at 28 next_uid, in the byte order of the machine.
         let (validity, next) = bytes.withUnsafeBytes {
             ($0.loadUnaligned(fromByteOffset: 24, as: UInt32.self), $0.loadUnaligned(fromByteOffset: 28, as: UInt32.self))
         }
-        guard validity == list.uidValidity, UInt64(next) <= min(list.uidNext + (1 << 24), ForeignList.largestUID + 1) else { return 1 }
-        return UInt64(next)
+        let most = min(list.uidNext + (1 << 24), ForeignList.largestUID + 1)
+        return validity == list.uidValidity && UInt64(next) <= most ? UInt64(next) : 1
     }
 
-    /// The messages of the list, with the names that their files have now. Those without a file are in it too: whether they are gone is
-    /// for a scan to say, which looks twice.
+    /// The messages of the list, with the names that their files have now. Those without a file are in it too: whether they are
+    /// gone is for a scan to say, which looks twice.
     func table(_ directory: MailboxDirectory) throws(StoreError) -> MessageTable {
         let table = MessageTable(nil)
         // Of expunges before now we know some only.
@@ -152,30 +155,8 @@ struct TakeOver {
             if !set.isEmpty { table.setFlags(row, table.flags(row), set, modSequence: table.modSequence(row)) }
         }
         logger.notice("Taken over from \(server.rawValue)", metadata: [
-            "uidvalidity": "\(state.uidValidity.rawValue)", "uidnext": "\(state.summary.uidNext)", "listed": "\(list?.records.count ?? 0)",
-            "messages": "\(found)", "keywords": "\(keywords.keywords.count)",
+            "uidvalidity": "\(state.uidValidity.rawValue)", "uidnext": "\(state.summary.uidNext)",
+            "listed": "\(list?.records.count ?? 0)", "messages": "\(found)", "keywords": "\(keywords.keywords.count)",
         ])
-    }
-}
-
-/// The counter of UIDVALIDITYs that Dovecot keeps for an account: `dovecot-uidvalidity` has the last one in 8 hexadecimal digits, and so
-/// has the name of `dovecot-uidvalidity.<8 digits>`, whose renaming counts.
-enum DovecotCounter {
-    private static let name = Array("dovecot-uidvalidity".utf8)
-
-    /// 0 if there is none.
-    static func last(in maildir: Handle) -> UInt32 {
-        guard let file = maildir.open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK), file.status()?.isRegular == true else { return 0 }
-        var last = file.read(at: 0, count: 8).flatMap { value($0) } ?? 0
-        _ = forEachName(in: maildir) { found, _ in
-            guard found.count == name.count + 9, found.starts(with: name), found[name.count] == UInt8(ascii: ".") else { return }
-            last = max(last, value(found[(name.count + 1)...]) ?? 0)
-        }
-        return last
-    }
-
-    private static func value(_ digits: some Collection<UInt8>) -> UInt32? {
-        guard digits.count == 8, digits.first != UInt8(ascii: "+") else { return nil }
-        return UInt32(String(decoding: digits, as: UTF8.self), radix: 16)
     }
 }
