@@ -11,6 +11,8 @@ struct LogFile {
     static let name = Array("imapd.log".utf8)
     /// The log before this one, for repairs.
     static let oldName = Array("imapd.log.old".utf8)
+    /// There while a repair is under way, and afterwards if it was cut short.
+    static let repairName = Array("imapd.log.repair".utf8)
 
     let file: Handle
     let header: LogHeader

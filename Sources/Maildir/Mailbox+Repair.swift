@@ -14,18 +14,19 @@ extension Mailbox {
         // A special use alone is no mailbox that was known.
         let known = account.mailbox(directory.folder).flatMap { $0.uidValidity > 0 ? $0 : nil }
         // A log to hang the state on (see below) and nothing else: the first time was cut short.
-        let isUnfinished = log.map { $0.header.generation == 1 && $0.header.baseGeneration == .max } ?? false
-        let isFirst = index == nil && mark == nil && (isUnfinished || log == nil && known == nil)
+        let unfinished = try LogFile(in: directory.root, name: LogFile.repairName).flatMap { $0.header.generation == 1 ? $0 : nil }
+        let isFirst = index == nil && log == nil && mark == nil && (unfinished != nil || known == nil)
         if !isFirst {
             logger.warning("Index or log is missing or damaged; they are made anew", metadata: [
                 "index": index == nil ? "missing or damaged" : "whole", "log": log == nil ? "missing or damaged" : "readable",
             ])
         }
         let takeOver = isFirst ? try TakeOver(directory, logger) : nil
-        let id = log?.header.mailboxID ?? index?.header.mailboxID ?? known?.id
+        let begun = isFirst ? unfinished?.header : log?.header
+        let id = begun?.mailboxID ?? index?.header.mailboxID ?? known?.id
             ?? takeOver?.list?.mailboxID.flatMap { account.isTaken($0) ? nil : $0 } ?? .random()
         let uidValidity: UInt32
-        if let validity = log?.header.uidValidity ?? index?.header.uidValidity ?? mark?.uidValidity ?? known?.uidValidity
+        if let validity = begun?.uidValidity ?? index?.header.uidValidity ?? mark?.uidValidity ?? known?.uidValidity
             ?? takeOver?.list?.uidValidity {
             uidValidity = validity
         } else {
@@ -76,9 +77,9 @@ extension Mailbox {
         let generation = max(newest, mark?.generation ?? 0)
         var header = LogHeader(generation: max(generation, 1), uidValidity: uidValidity, mailboxID: id, summary: salvage.summary)
         header.baseGeneration = .max
-        // A log of no length, to hang the state on until the checkpoint has made a real one.
-        try directory.root.replaceFile(LogFile.name, with: header.bytes())
-        guard let placeholder = try LogFile(in: directory.root) else {
+        // A log of no length, to hang the state on until the checkpoint has made a real one. What there is stays until then.
+        try directory.root.replaceFile(LogFile.repairName, with: header.bytes())
+        guard let placeholder = try LogFile(in: directory.root, name: LogFile.repairName) else {
             throw failure("making imapd.log of", directory.folder.directory)
         }
         var state = MailboxState(placeholder, summary: salvage.summary, keywords: salvage.keywords, table: table)
@@ -89,6 +90,7 @@ extension Mailbox {
                                                         uidNext: state.summary.uidNext)
         try checkpoint(&state, in: directory, isLogged: false, after: header.generation)
         directory.setMark(state.mark)
+        _ = directory.root.unlink(LogFile.repairName)
         return state
     }
 

@@ -256,7 +256,7 @@ import Testing
             if !afterAccount { try left.account.remove("imapd.account") }
             var header = LogHeader(generation: 1, uidValidity: 1000, mailboxID: id, summary: Summary())
             header.baseGeneration = .max
-            try Data(header.bytes()).write(to: left.account.folder().appendingPathComponent("imapd.log"))
+            try Data(header.bytes()).write(to: left.account.folder().appendingPathComponent("imapd.log.repair"))
             let a = try left.open()
             #expect(a.uids == [5, 7] && a.keywordNames(5) == ["work"] && a.uidNext == 9)
             #expect(a.mailbox.state.log.header.mailboxID == id)
