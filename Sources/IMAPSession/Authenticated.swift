@@ -108,8 +108,8 @@ final class Authenticated {
     /// The same without the separator that may end a name in CREATE (RFC 9051 §6.3.4), and that some clients append
     /// elsewhere.
     func localWithoutEnd(_ name: MailboxName) -> MailboxName {
-        guard name.string.last == store.separator, let shorter = MailboxName(String(name.string.dropLast())) else { return local(name) }
-        return local(shorter)
+        guard name.string.last == store.separator else { return local(name) }
+        return local(MailboxName(String(name.string.dropLast())) ?? name)
     }
 
     // MARK: - Work that can wait

@@ -61,7 +61,8 @@ public final class Session {
             case .continuation:
                 account.wire.out.continuation("Go on")
             case .rejected(let rejection):
-                if case .literalTooBig(let literal) = rejection.reason, !literal.isSynchronizing, literal.size > Self.longestSkipped {
+                if case .literalTooBig(let literal) = rejection.reason,
+                   !literal.isSynchronizing, literal.size > Self.longestSkipped {
                     account.sayGoodbye(.tooBig, "That literal is too long even to be thrown away")
                     return try account.wire.flush()
                 }

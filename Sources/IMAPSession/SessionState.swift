@@ -24,8 +24,10 @@ enum SessionState: ~Copyable {
         case .authenticated(let account):
             switch tagged.command {
             case .any(.logout): return try account.logout(tag)
-            case .any(let command): try account.complete(tag) { () throws(CommandFailure) in try account.handle(command) }
-            case .authenticated(let command): try account.complete(tag) { () throws(CommandFailure) in try account.handle(command) }
+            case .any(let command):
+                try account.complete(tag) { () throws(CommandFailure) in try account.handle(command) }
+            case .authenticated(let command):
+                try account.complete(tag) { () throws(CommandFailure) in try account.handle(command) }
             case .select(let command): return try account.select(command, tag)
             case .selected: account.wire.tagged(tag, .bad("Select a mailbox first"))
             case .notAuthenticated: account.wire.tagged(tag, .bad("You are logged in already"))

@@ -95,9 +95,11 @@ extension MemoryOpenMailbox {
             guard !state.isDeleted else { throw .noSuchMailbox(name) }
             var changes = MailboxChanges()
             if state.highestModSequence > highestModSequence { merge(state, into: &changes) }
-            changes.flagged += overtaken.filter { uid in !changes.flagged.contains(uid) && index(of: uid).map { !picture[$0].isExpunged } == true }
-            changes.flagged.sort()
-            overtaken = UIDSet()
+            if !overtaken.isEmpty {
+                overtaken.formUnion(UIDSet(changes.flagged))
+                changes.flagged = overtaken.filter { uid in index(of: uid).map { !picture[$0].isExpunged } ?? false }
+                overtaken = UIDSet()
+            }
             return changes
         }
     }

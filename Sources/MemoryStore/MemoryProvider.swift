@@ -90,5 +90,7 @@ enum SampleMail {
 }
 
 extension String {
-    fileprivate var withNetworkLineEnds: String { split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\r\n") }
+    fileprivate var withNetworkLineEnds: String {
+        split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\r\n")
+    }
 }

@@ -68,7 +68,9 @@ extension Authenticated {
         if header.literal.isSynchronizing { wire.out.continuation("Send the message") }
         do {
             try wire.receiveMessage { (bytes) throws(CommandFailure) in
-                if !header.literal.isBinary, let start = bytes.baseAddress, memchr(start, 0, bytes.count) != nil { throw .nulInLiteral }
+                if !header.literal.isBinary, let start = bytes.baseAddress, memchr(start, 0, bytes.count) != nil {
+                    throw .nulInLiteral
+                }
                 try storing { () throws(StoreError) in try transaction.write(bytes) }
             }
             try storing { () throws(StoreError) in try transaction.end() }

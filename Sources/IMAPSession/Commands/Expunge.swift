@@ -20,7 +20,8 @@ extension Selected {
         var result: [UID] = []
         for index in selection {
             let uid = view.uid(at: index)
-            if let metadata = mailbox.metadata(uid), metadata.flags.contains(.deleted), !metadata.isExpunged { result.append(uid) }
+            guard let metadata = mailbox.metadata(uid), metadata.flags.contains(.deleted), !metadata.isExpunged else { continue }
+            result.append(uid)
         }
         return result
     }

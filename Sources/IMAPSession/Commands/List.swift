@@ -13,7 +13,8 @@ extension Authenticated {
         }
         noteUse(ofModSequences: command.status.contains(.highestModSeq))
         let tree = try storing { () throws(StoreError) in try MailboxTree(store) }
-        let choice = ListChoice(tree, command, separator: store.separator, isExtended: command.isExtended || features.contains(.imap4rev2))
+        let isExtended = command.isExtended || features.contains(.imap4rev2)
+        let choice = ListChoice(tree, command, separator: store.separator, isExtended: isExtended)
         for entry in choice.entries() {
             list(entry, status: command.status)
             try sending { () throws(ConnectionEnd) in try wire.flushIfLarge() }

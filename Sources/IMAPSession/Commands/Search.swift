@@ -30,13 +30,16 @@ extension Selected {
         let view = view, saved = saved, recent = recent
         let environment = SearchEnvironment(
             resolve: { set, byUID in
-                UIDSet(view.uids(byUID ? view.selection(uids: set, saved: saved) : view.selection(existingNumbers: set, saved: saved)))
+                let selection = byUID ? view.selection(uids: set, saved: saved)
+                    : view.selection(existingNumbers: set, saved: saved)
+                return UIDSet(view.uids(selection))
             },
             isRecent: { recent.contains($0) })
         let search: MessageSearch
         do { search = try MessageSearch(command, in: mailbox, environment) } catch { throw .unknownCharset(error.known) }
         do {
-            return try search.matches(among: view.uids(candidates(command.key)), progress: wire.heedShutdown).filter { !isGone($0) }
+            let found = try search.matches(among: view.uids(candidates(command.key)), progress: wire.heedShutdown)
+            return news.expunged.isEmpty ? found : found.filter { !isGone($0) }
         } catch { throw CommandFailure(error) }
     }
 

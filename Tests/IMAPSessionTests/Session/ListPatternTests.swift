@@ -7,7 +7,8 @@ struct ListPatternTests {
     @Test("matches", arguments: [
         ("*", "a"), ("*", "a/b"), ("%", "a"), ("a", "a"), ("a*", "a"), ("a%", "a"), ("*a", "a"), ("a/%", "a/b"), ("%/%", "a/b"),
         ("a*c", "a/b/c"), ("*b*", "a/b/c"), ("%b", "ab"), ("a**", "ab"), ("a*%", "a/b"), ("a%*", "a/b"), ("%%", "ab"),
-        ("INBOX", "INBOX"), ("inbox", "INBOX"), ("InB%", "INBOX"), ("inbox/a", "INBOX/a"), ("*x", "INBOX"), ("é*", "école".precomposed),
+        ("INBOX", "INBOX"), ("inbox", "INBOX"), ("InB%", "INBOX"), ("inbox/a", "INBOX/a"), ("*x", "INBOX"),
+        ("é*", "école".precomposed),
         ("a*b*c*d", "axxbxxcxxd"), ("a%b%c", "aXbXbXc"), ("*/b", "a/x/b"), ("%a%/%b", "xa/xb"),
     ])
     func matches(_ pattern: String, _ name: String) {
@@ -15,8 +16,10 @@ struct ListPatternTests {
     }
 
     @Test("does not match", arguments: [
-        ("", "a"), ("a", "ab"), ("a", "b"), ("%", "a/b"), ("%b", "a/b"), ("a%", "a/b"), ("a/%", "a"), ("a/%", "a/b/c"), ("a/*", "a"),
-        ("A", "a"), ("inbox/A", "INBOX/a"), ("inboxes/a", "INBOXes/a"), ("*b", "abc"), ("a%c", "a/c"), ("%/%", "a"), ("%/%", "a/b/c"),
+        ("", "a"), ("a", "ab"), ("a", "b"), ("%", "a/b"), ("%b", "a/b"), ("a%", "a/b"), ("a/%", "a"), ("a/%", "a/b/c"),
+        ("a/*", "a"),
+        ("A", "a"), ("inbox/A", "INBOX/a"), ("inboxes/a", "INBOXes/a"), ("*b", "abc"), ("a%c", "a/c"), ("%/%", "a"),
+        ("%/%", "a/b/c"),
     ])
     func doesNotMatch(_ pattern: String, _ name: String) {
         #expect(!ListPattern(Array(pattern.utf8), "/").matches(MailboxName(name)!))

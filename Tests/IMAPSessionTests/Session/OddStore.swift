@@ -40,7 +40,9 @@ final class OddStore: MailStore {
     func create(_ name: MailboxName, use: SpecialUse?) throws(StoreError) { try store.create(name, use: use) }
     func delete(_ name: MailboxName) throws(StoreError) { try store.delete(name) }
     func rename(_ name: MailboxName, to newName: MailboxName) throws(StoreError) { try store.rename(name, to: newName) }
-    func status(_ name: MailboxName, wantsSize: Bool) throws(StoreError) -> MailboxStatus { try store.status(name, wantsSize: wantsSize) }
+    func status(_ name: MailboxName, wantsSize: Bool) throws(StoreError) -> MailboxStatus {
+        try store.status(name, wantsSize: wantsSize)
+    }
     func beginAppend(to name: MailboxName) throws(StoreError) -> any AppendTransaction { try store.beginAppend(to: name) }
 }
 

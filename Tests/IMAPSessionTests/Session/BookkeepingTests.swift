@@ -1,14 +1,15 @@
 import IMAPTypes
 import MailStore
+import TestSupport
 import Testing
 
 /// Several clients work on one mailbox at random, each keeping the books as RFC 9051 §7 says, and believing nothing but
 /// what it is told. Their books must agree with every answer, and with the mailbox in the end.
-@Suite("Several sessions on one mailbox")
-struct ManySessionsTests {
-    @Test("tell each client all it needs to know", arguments: StoreKind.allCases, 1...3)
+@Suite("Several clients' books")
+struct BookkeepingTests {
+    @Test("hold all that a client needs to know", arguments: StoreKind.allCases, 1...3)
     func work(_ kind: StoreKind, _ seed: UInt64) throws {
-        var random = SplitMix(seed)
+        var random = SeededGenerator(seed)
         let account = try kind.makeAccount(separator: nil)
         try account.openStore().create(MailboxName("Other")!, use: nil)
         let clients = try (1...3).map { try BookkeepingClient("c\($0)", account, knowsQResync: $0 == 3) }
@@ -20,19 +21,6 @@ struct ManySessionsTests {
         for client in clients { try client.perform("NOOP") }
         let books = try clients.map { try $0.checkAll() }
         #expect(books[0] == books[1] && books[1] == books[2])
-    }
-}
-
-struct SplitMix: RandomNumberGenerator {
-    private var state: UInt64
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }
 
@@ -68,7 +56,7 @@ private final class BookkeepingClient {
         if knowsQResync, messages.contains(where: { $0.uid == nil }) { try perform("FETCH 1:* (UID FLAGS)") }
     }
 
-    func work(_ random: inout SplitMix) throws {
+    func work(_ random: inout SeededGenerator) throws {
         let flag = ["\\Seen", "\\Flagged", "\\Deleted", "$One", "$Two"].randomElement(using: &random)!
         let sign = ["+", "-", ""].randomElement(using: &random)!
         let silent = Bool.random(using: &random) ? ".SILENT" : ""
@@ -104,7 +92,7 @@ private final class BookkeepingClient {
         try learn()
     }
 
-    private func someNumbers(_ random: inout SplitMix) -> ClosedRange<Int> {
+    private func someNumbers(_ random: inout SeededGenerator) -> ClosedRange<Int> {
         let a = Int.random(in: 1...messages.count, using: &random), b = Int.random(in: 1...messages.count, using: &random)
         return min(a, b)...max(a, b)
     }
@@ -183,7 +171,7 @@ private final class BookkeepingClient {
         if messages.isEmpty { return [] }
         try perform("FETCH 1:* (UID FLAGS)")
         for (old, new) in zip(before, messages) where old.flags != nil {
-            try require(old.flags == new.flags, "flags of UID \(new.uid ?? 0) were \(old.flags!.sorted()), and nobody said otherwise")
+            try require(old.flags == new.flags, "UID \(new.uid ?? 0) had \(old.flags!.sorted()), and nobody said otherwise")
         }
         return messages.map { "\($0.uid ?? 0) \($0.flags?.sorted() ?? [])" }
     }
