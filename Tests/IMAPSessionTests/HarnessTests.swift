@@ -20,7 +20,8 @@ struct HarnessTests {
         ("* 1 FETCH (BINARY[1] ~\"\\x00\")", "* 1 FETCH (BINARY[1] ~{1}\r\n\0)"),
         ("* 1 FETCH (ENVELOPE $_)", "* 1 FETCH (ENVELOPE (NIL (NIL) \"x\"))"),
         ("* LIST () \"/\" a", "* LIST () \"/\" \"a\""),
-        ("* LIST (\\A \\B) NIL \"a b\" (\"CHILDINFO\" (\"SUBSCRIBED\"))", "* LIST (\\B \\A) NIL \"a b\" (\"CHILDINFO\" (\"SUBSCRIBED\"))"),
+        ("* LIST (\\A \\B) NIL \"a b\" (\"CHILDINFO\" (\"SUBSCRIBED\"))",
+         "* LIST (\\B \\A) NIL \"a b\" (\"CHILDINFO\" (\"SUBSCRIBED\"))"),
         ("* STATUS a (UNSEEN 1 MESSAGES $n)", "* STATUS a (MESSAGES 3 UNSEEN 1)"),
         ("* ESEARCH (TAG \"a\") UID ALL $a:$b", "* ESEARCH (TAG \"a\") UID ALL 4:7"),
         ("* CAPABILITY IMAP4rev2 ...", "* CAPABILITY IMAP4rev1 IMAP4rev2 IDLE"),
@@ -50,8 +51,10 @@ struct HarnessTests {
     }
 
     @Test("finds fault with malformed responses", arguments: [
-        "", "a1", "a1 OK", "a1 OK ", "a1 OK [X]", "a1 FETCH x", "+", "+Go on", "* ", "* 1 FETCH (FLAGS ()", "* 1 FETCH (FLAGS ())x",
-        "* LIST () \"/ a", "* LIST ()  \"/\" a", "* LIST () \"\\a\" a", "* SEARCH 1 ", "* 1 FETCH (BODY[] {3}\r\na\r\n", "* OK a\tb",
+        "", "a1", "a1 OK", "a1 OK ", "a1 OK [X]", "a1 FETCH x", "+", "+Go on", "* ",
+        "* 1 FETCH (FLAGS ()", "* 1 FETCH (FLAGS ())x",
+        "* LIST () \"/ a", "* LIST ()  \"/\" a", "* LIST () \"\\a\" a", "* SEARCH 1 ",
+        "* 1 FETCH (BODY[] {3}\r\na\r\n", "* OK a\tb",
     ])
     func malformed(line: String) {
         #expect(throws: MalformedResponse.self) {
@@ -94,7 +97,19 @@ struct HarnessTests {
         #expect(line.literals == [Array("x\r\n".utf8)])
     }
 
-    @Test("has no line that is not understood", arguments: ["select INBOX", "S1% x", "mailbox", "C1 sends", "S1: * 1 FETCH (", "nonsense"])
+    @Test("writes what cannot be written")
+    func escapes() throws {
+        let transcript = try TranscriptParser.parse(#"C> a\r\n\x00\\\(3 bc)"#, name: "", path: "")
+        guard case .send(1, let bytes, paced: true) = transcript.steps[0].action else {
+            Issue.record("not the steps that were written: \(transcript.steps)")
+            return
+        }
+        #expect(bytes == Array("a\r\n\0\\bcbcbc".utf8))
+    }
+
+    @Test("has no line that is not understood", arguments: [
+        "select INBOX", "S1% x", "mailbox", "C1 sends", "S1: * 1 FETCH (", "nonsense",
+    ])
     func unknown(line: String) {
         #expect(throws: (any Error).self) { try TranscriptParser.parse(line, name: "", path: "") }
     }

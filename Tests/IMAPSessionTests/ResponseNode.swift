@@ -89,7 +89,9 @@ struct ResponseReader {
             if !isPattern {
                 // resp-text: 1*TEXT-CHAR, or UTF-8 in IMAP4rev2.
                 guard !text.isEmpty else { throw MalformedResponse("a status without text") }
-                guard text.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else { throw MalformedResponse("a control character in text") }
+                guard text.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
+                    throw MalformedResponse("a control character in text")
+                }
             }
             return .status(tag: tag, condition: condition, code: code, text: String(decoding: text, as: UTF8.self))
         }

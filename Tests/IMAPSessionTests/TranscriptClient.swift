@@ -66,7 +66,9 @@ final class TranscriptClient {
             let piece = Array(rest.prefix(chunkSize ?? rest.count))
             var sent = 0
             while sent < piece.count {
-                let count = piece[sent...].withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+                let count = piece[sent...].withUnsafeBytes {
+                    Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+                }
                 // A server that has closed hears no more; what it said before is still to be read.
                 guard count > 0 else { return }
                 sent += count

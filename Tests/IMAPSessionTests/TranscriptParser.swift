@@ -82,7 +82,8 @@ extension TranscriptParser {
             at += 1
         case ":", "|":
             var bytes: [UInt8] = []
-            while at < lines.count, let (other, mark) = said(lines[at], by: "C"), other == connection, mark == ":" || mark == "|" {
+            while at < lines.count, let (other, mark) = said(lines[at], by: "C"), other == connection,
+                  mark == ":" || mark == "|" {
                 var line = text(lines[at])
                 if mark == ":", line.hasSuffix("{}") || line.hasSuffix("{+}") {
                     line = line.replacingSuffix("{}", "{\(literalSize(after: at))}")
@@ -120,7 +121,8 @@ extension TranscriptParser {
         at += 1
         while line.text.suffix(2) == Array("{}".utf8) {
             var literal: [UInt8] = []
-            while at < lines.count, let (other, mark) = said(lines[at], by: "S"), other == connection, mark == "|" || mark == ">" {
+            while at < lines.count, let (other, mark) = said(lines[at], by: "S"), other == connection,
+                  mark == "|" || mark == ">" {
                 literal += mark == "|" ? Array(text(lines[at]).utf8) + [0x0D, 0x0A] : try Self.unescape(text(lines[at]), failure)
                 at += 1
             }
@@ -194,7 +196,9 @@ extension TranscriptParser {
         at += 1
         switch words[0] {
         case "only":
-            guard words.count == 2, let kind = StoreKind(rawValue: words[1]) else { throw failure("only memory, or only maildir") }
+            guard words.count == 2, let kind = StoreKind(rawValue: words[1]) else {
+                throw failure("only memory, or only maildir")
+            }
             onlyStore = kind
         case "separator":
             guard words.count == 2, words[1].count == 1 else { throw failure("separator and one character") }
@@ -227,7 +231,9 @@ extension TranscriptParser {
         default:
             // "C1 sends 3 bytes at a time"
             guard words.count == 7, words[0].hasPrefix("C"), let connection = Int(words[0].dropFirst()), words[1] == "sends",
-                  let size = Int(words[2]), size > 0 else { throw TranscriptSyntaxError(line: start + 1, message: "not understood") }
+                  let size = Int(words[2]), size > 0 else {
+                throw TranscriptSyntaxError(line: start + 1, message: "not understood")
+            }
             add(.chunks(connection: connection, size: size), at: start)
         }
     }
@@ -271,7 +277,9 @@ extension TranscriptParser {
 
     private func connections(_ words: ArraySlice<String>) throws -> [Int] {
         try words.map { word in
-            guard let number = Int(word.hasSuffix(",") ? String(word.dropLast()) : word) else { throw failure("a connection's number") }
+            guard let number = Int(word.hasSuffix(",") ? String(word.dropLast()) : word) else {
+                throw failure("a connection's number")
+            }
             return number
         }
     }

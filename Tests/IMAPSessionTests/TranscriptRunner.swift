@@ -157,7 +157,9 @@ struct TranscriptRunner {
     private mutating func settle(_ connection: Int) throws {
         while (group[connection] ?? []).contains(where: { !$0.isOptional }) {
             guard let response = try next(connection) else { throw TestFailure("the server closes the connection") }
-            guard try takeFromGroup(connection, response) else { throw TestFailure("the server must say one of the S& lines above") }
+            guard try takeFromGroup(connection, response) else {
+                throw TestFailure("the server must say one of the S& lines above")
+            }
         }
     }
 
