@@ -69,6 +69,9 @@ struct Selected: ~Copyable {
     consuming func perform(_ command: SelectedCommand, _ tag: Tag) throws(ConnectionEnd) -> SessionState {
         let timing = Self.timing(of: command)
         let completion: Completion
+        // What was read of messages, whatever became of the command.
+        let mailbox = mailbox
+        defer { mailbox.saveKept() }
         do throws(CommandFailure) {
             if timing.contains(.before) {
                 try refresh()

@@ -64,15 +64,24 @@ public struct HeaderBlock {
     public static func select(_ names: [[UInt8]], isNot: Bool, from header: UnsafeRawBufferPointer, into output: inout [UInt8]) {
         var block = HeaderBlock(header)
         while let field = block.next() {
-            let name = UnsafeRawBufferPointer(rebasing: header[field.name])
-            let isNamed = names.contains { wanted in
-                wanted.count == name.count && zip(wanted, name).allSatisfy { $0.asciiLowercased == $1.asciiLowercased }
-            }
-            guard isNamed != isNot else { continue }
+            guard isNamed(header, field.name, among: names) != isNot else { continue }
             appendLines(UnsafeRawBufferPointer(rebasing: header[field.whole]), to: &output)
         }
         output.append(CR)
         output.append(LF)
+    }
+
+    /// Whether a field's name is one of `names`, in any case.
+    private static func isNamed(_ header: UnsafeRawBufferPointer, _ name: Range<Int>, among names: [[UInt8]]) -> Bool {
+        guard let start = header.baseAddress?.assumingMemoryBound(to: CChar.self) else { return false }
+        for wanted in names where wanted.count == name.count {
+            let isSame = wanted.withUnsafeBytes { wanted in
+                guard let wanted = wanted.baseAddress?.assumingMemoryBound(to: CChar.self) else { return true }
+                return strncasecmp(start + name.lowerBound, wanted, name.count) == 0
+            }
+            if isSame { return true }
+        }
+        return false
     }
 
     /// Appends lines with CRLF for every line end, one for the last line included.

@@ -50,6 +50,26 @@ public protocol OpenMailbox: AnyObject {
     /// UIDs expunged after `modSequence`, as far as the store remembers (RFC 7162 §3.2.10.2): at least these, and
     /// possibly more that were expunged before; never one that is still there.
     func expunged(since modSequence: ModSequence) throws(StoreError) -> UIDSet
+
+    /// What `keep` was given for the message, by this or an earlier session; `nil` if it is not known any more.
+    ///
+    /// Valid until the next call of a method that can throw, or of `keep` or `saveKept`.
+    func kept(_ uid: UID) -> UnsafeRawBufferPointer?
+    /// Keeps bytes that were derived from the message's content, in place of those kept before. They may be lost at any time,
+    /// and more than `longestKept` are not kept at all; but they are never given for another message, nor with other bytes.
+    func keep(_ uid: UID, _ bytes: UnsafeRawBufferPointer)
+    /// Lets other sessions have what was kept. To be called at the end of a command.
+    func saveKept()
+}
+
+/// Bytes that a store keeps of one message's content, at most.
+public let longestKept = 1 << 16
+
+/// A store that keeps nothing.
+extension OpenMailbox {
+    public func kept(_ uid: UID) -> UnsafeRawBufferPointer? { nil }
+    public func keep(_ uid: UID, _ bytes: UnsafeRawBufferPointer) {}
+    public func saveKept() {}
 }
 
 /// What is known of a message without looking at it.

@@ -171,6 +171,7 @@ public final class MaildirStore: MailStore {
             let target = targets.remove(at: at)
             untidy.append(try Mailbox(target.directory, account, hasRows: true))
         }
+        selected?.compactCacheIfDue()
         guard let mailbox = untidy.last else { return false }
         var isDone = true
         defer { if isDone { untidy.removeLast() } }

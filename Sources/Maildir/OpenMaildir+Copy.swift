@@ -74,6 +74,7 @@ extension OpenMaildir {
                 return copyBytes(source.directory, source.name, by: tmp, names.next(), to: directory, name)
             }
         }
+        carryKept(zip(located.map(\.row), arrivals), of: table, to: target)
         return CopyResult(uidValidity: target.state.uidValidity, source: located.map(\.uid), destination: arrivals)
     }
 }

@@ -17,6 +17,8 @@ final class OpenMaildir: OpenMailbox {
     private var watcher: Watcher?
     /// The mailbox's messages; `ghosts` are what an earlier table had beside them.
     private(set) var table: MessageTable
+    /// What was derived from messages, once somebody has asked for it.
+    var cache: CacheFile?
     /// Tells the store that there are names to bring up to date after this mailbox was closed.
     private let onClose: (Mailbox) -> Void
     let names: NameMaker
@@ -50,6 +52,7 @@ final class OpenMaildir: OpenMailbox {
     }
 
     deinit {
+        compactCacheIfDue()
         let directory = mailbox.directory
         let wasLast = directory.lockFile.beginAlone()
         Graveyard.empty(directory, olderThan: wasLast ? 0 : Graveyard.patience)
@@ -143,6 +146,7 @@ final class OpenMaildir: OpenMailbox {
     func refresh() throws(StoreError) -> MailboxChanges {
         // First, so that an event that comes while we look wakes again.
         watcher?.drain()
+        cache?.isStale = true
         try mailbox.catchUp(isLocked: false)
         try mailbox.scanIfDue()
         var changes = MailboxChanges()

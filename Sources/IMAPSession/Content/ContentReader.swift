@@ -51,6 +51,16 @@ final class ContentReader {
         scope = nil
     }
 
+    /// Goes on to a message of which there is only this part of its header, at most as long as the window.
+    func open(header bytes: UnsafeRawBufferPointer) {
+        content = nil
+        let count = min(bytes.count, window.count)
+        window.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes.prefix(count)))
+        size = count
+        loaded = 0..<count
+        scope = nil
+    }
+
     func close() { content = nil }
 
     /// The message's structure, or at least that of its header.

@@ -13,6 +13,8 @@ struct FetchProgram {
     let needsWhole: Bool
     /// Whether it makes messages \Seen (RFC 9051 §6.4.5): BODY[…], BINARY[…], RFC822, RFC822.TEXT.
     let setsSeen: Bool
+    /// What a kept record must have so that no content is needed; `nil` if that cannot be.
+    let keptItems: KeptItems?
 
     init(_ requested: [FetchAttribute]) {
         var attributes: [FetchAttribute] = []
@@ -24,6 +26,7 @@ struct FetchProgram {
         needsDetails = attributes.contains { $0 == .internalDate || $0 == .rfc822Size }
         needsWhole = attributes.contains { $0.scope == .bytes }
         setsSeen = attributes.contains(where: \.setsSeen)
+        keptItems = needsContent ? KeptItems(attributes) : nil
     }
 }
 

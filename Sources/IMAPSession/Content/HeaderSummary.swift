@@ -6,9 +6,13 @@ import MailStore
 final class HeaderSummaries {
     private let mailbox: any OpenMailbox
     private let reader = ContentReader()
+    private let keeper: RecordKeeper
     let folder = CaseFolder()
 
-    init(_ mailbox: any OpenMailbox) { self.mailbox = mailbox }
+    init(_ mailbox: any OpenMailbox) {
+        self.mailbox = mailbox
+        keeper = RecordKeeper(mailbox)
+    }
 
     /// The header's fields; none, if the message's content is gone.
     func withHeader<Result>(
@@ -16,8 +20,14 @@ final class HeaderSummaries {
     ) throws(ContentFailure) -> Result {
         let structure: MessageStructure
         do throws(ContentFailure) {
-            do { reader.open(try mailbox.content(uid)) } catch { throw ContentFailure.store(error) }
-            structure = try reader.structure(.header)
+            if let fields = keeper.record(uid)?.fields {
+                reader.open(header: fields)
+                structure = try reader.structure(.header)
+            } else {
+                do { reader.open(try mailbox.content(uid)) } catch { throw ContentFailure.store(error) }
+                structure = try reader.structure(.header)
+                keeper.keep(uid, from: reader, .header)
+            }
         } catch {
             guard case .store(.messageGone) = error else { throw error }
             return try body(Self.nothing)

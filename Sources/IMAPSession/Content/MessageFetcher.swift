@@ -31,6 +31,10 @@ final class MessageFetcher {
     private let sink: any ResponseSink
     let reader = ContentReader()
     private var writer = EnvelopeWriter()
+    private let keeper: RecordKeeper
+    private let mode: WireMode
+    /// What stands before the value of each attribute, of those that are kept.
+    private let labels: [[UInt8]]
     private var selected: [UInt8] = []
     /// Bytes in the buffer that are worth a system call.
     private static let large = 64 * 1024
@@ -39,6 +43,21 @@ final class MessageFetcher {
         self.program = program
         self.mailbox = mailbox
         self.sink = sink
+        keeper = RecordKeeper(mailbox)
+        mode = sink.out.mode
+        labels = program.attributes.map { attribute in
+            var label = Serializer()
+            switch attribute {
+            case .envelope: label.write("ENVELOPE ")
+            case .body: label.write("BODY ")
+            case .bodyStructure: label.write("BODYSTRUCTURE ")
+            case .bodySection(let section, let partial, _):
+                label.bodySection(section, origin: partial?.offset)
+                label.space()
+            default: break
+            }
+            return label.bytes
+        }
     }
 
     /// One FETCH response, or none.
@@ -51,6 +70,11 @@ final class MessageFetcher {
         var message = Message(uid: uid, metadata: metadata, isRecent: isRecent)
         do throws(ContentFailure) {
             if program.needsDetails { message.details = try details(uid) }
+            if let items = program.keptItems, let record = keeper.record(uid), record.has(items) {
+                write(record, of: message, number, adding: extra)
+                if sink.out.count >= Self.large { try flush() }
+                return .sent
+            }
             if program.needsContent {
                 do { reader.open(try mailbox.content(uid)) } catch { throw ContentFailure.store(error) }
                 if let scope = program.scope { message.structure = try reader.structure(scope) }
@@ -82,6 +106,7 @@ final class MessageFetcher {
             }
             sink.out.fetchEnd()
             if sink.out.count >= Self.large { try flush() }
+            if let scope = program.scope { keeper.keep(uid, from: reader, scope) }
         } catch {
             guard case .store(let error) = error else { throw error }
             throw .connection(.failed("a message could not be read to its end: \(error)"))
@@ -101,7 +126,8 @@ final class MessageFetcher {
         var structure: MessageStructure?
     }
 
-    private func write(_ attribute: FetchAttribute, of message: Message) throws(ContentFailure) {
+    /// What needs no content.
+    private func writeMetadata(_ attribute: FetchAttribute, of message: Message) {
         switch attribute {
         case .uid: sink.out.fetchUID(message.uid)
         case .flags:
@@ -110,6 +136,13 @@ final class MessageFetcher {
         case .modSeq: sink.out.fetchModSeq(message.metadata.modSequence)
         case .internalDate: sink.out.fetchInternalDate(InternalDate(seconds: message.details?.internalDate ?? 0))
         case .rfc822Size: sink.out.fetchSize(message.details?.size ?? 0)
+        default: break
+        }
+    }
+
+    private func write(_ attribute: FetchAttribute, of message: Message) throws(ContentFailure) {
+        switch attribute {
+        case .uid, .flags, .modSeq, .internalDate, .rfc822Size: writeMetadata(attribute, of: message)
         case .envelope:
             sink.out.write("ENVELOPE ")
             if let structure = message.structure { writer.envelope(structure, of: MessageStructure.root, into: &sink.out) }
@@ -142,6 +175,36 @@ final class MessageFetcher {
         }
     }
 
+    /// The response for a message of which everything that is wanted was kept.
+    private func write(
+        _ record: KeptRecord, of message: Message, _ number: SequenceNumber, adding extra: [FetchAttribute]
+    ) {
+        sink.out.fetch(number)
+        for (index, attribute) in program.attributes.enumerated() {
+            if index > 0 { sink.out.space() }
+            sink.out.write(labels[index])
+            switch attribute {
+            case .envelope: write(record.item(.envelope, mode))
+            case .body: write(record.item(.body, mode))
+            case .bodyStructure: write(record.item(.bodyStructure, mode))
+            case .bodySection(let section, let partial, _):
+                if case .headerFields(let names) = section.text, let fields = record.fields {
+                    writeFields(names, isNot: false, of: fields, partial)
+                }
+            default: writeMetadata(attribute, of: message)
+            }
+        }
+        for attribute in extra where !program.attributes.contains(attribute) {
+            sink.out.space()
+            writeMetadata(attribute, of: message)
+        }
+        sink.out.fetchEnd()
+    }
+
+    private func write(_ item: UnsafeRawBufferPointer?) {
+        if let item { sink.out.write(item) }
+    }
+
     private func whole(_ message: Message) throws(ContentFailure) -> Extent {
         try reader.whole(wireSize: message.details?.size)
     }
@@ -168,8 +231,12 @@ final class MessageFetcher {
         _ names: [[UInt8]], isNot: Bool, _ part: [UInt32], _ partial: Partial?, of message: Message
     ) throws(ContentFailure) {
         guard let extent = message.structure?.extent(part, .header) else { return sink.out.write("NIL") }
+        try reader.withHeader(extent) { writeFields(names, isNot: isNot, of: $0, partial) }
+    }
+
+    private func writeFields(_ names: [[UInt8]], isNot: Bool, of header: UnsafeRawBufferPointer, _ partial: Partial?) {
         selected.removeAll(keepingCapacity: true)
-        try reader.withHeader(extent) { HeaderBlock.select(names, isNot: isNot, from: $0, into: &selected) }
+        HeaderBlock.select(names, isNot: isNot, from: header, into: &selected)
         let range = Self.range(of: partial, in: selected.count)
         literalHeader(range.count)
         selected.withUnsafeBytes { writeText(UnsafeRawBufferPointer(rebasing: $0[range])) }

@@ -12,6 +12,7 @@ final class MessageSearch {
     private var headerSearchers: [TextSearcher]
     private let texts: TextScan
     private let reader = ContentReader()
+    private let keeper: RecordKeeper
     private var value: [UInt8] = []
     private var decoded: [UInt8] = []
 
@@ -20,6 +21,7 @@ final class MessageSearch {
         program = compiler.compile(command.key)
         headerSearchers = compiler.headerSearchers
         texts = TextScan(compiler.textSearchers, reader)
+        keeper = RecordKeeper(mailbox)
         self.mailbox = mailbox
         self.environment = environment
     }
@@ -54,6 +56,8 @@ final class MessageSearch {
         var header: MessageStructure?
         var found: [Bool]?
         var isOpen = false
+        /// Whether `header` is only of the fields that were kept.
+        var isHeaderKept = false
     }
 
     private func evaluate(_ key: SearchProgram, _ message: inout Message) throws(ContentFailure) -> Answer {
@@ -103,7 +107,7 @@ final class MessageSearch {
             return days.contains(seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400)
         case .size(let sizes): return sizes.contains(try details(&message).size)
         case .sent(let days):
-            let value = try header(&message).value(.date, of: MessageStructure.root)
+            let value = try header(for: Self.date, &message).value(.date, of: MessageStructure.root)
             return value.flatMap { MessageDate($0) }.map { days.contains($0.localDay) } ?? false
         case .header(let name, let index): return try searchHeader(name, index, &message)
         case .text(let index):
@@ -115,6 +119,8 @@ final class MessageSearch {
         default: preconditionFailure("a key that needs no content")
         }
     }
+
+    private static let date = Array("Date".utf8)
 
     private func details(_ message: inout Message) throws(ContentFailure) -> MessageDetails {
         if let details = message.details { return details }
@@ -129,19 +135,33 @@ final class MessageSearch {
         if message.isOpen { return }
         do { reader.open(try mailbox.content(message.uid)) } catch { throw .store(error) }
         message.isOpen = true
+        if message.isHeaderKept {
+            message.header = nil
+            message.isHeaderKept = false
+        }
     }
 
-    private func header(_ message: inout Message) throws(ContentFailure) -> MessageStructure {
-        if let header = message.header { return header }
+    /// The header, or as much of it as was kept if that has the field.
+    private func header(for field: [UInt8], _ message: inout Message) throws(ContentFailure) -> MessageStructure {
+        let canBeKept = KeptRecord.hasField(field)
+        if let header = message.header, canBeKept || !message.isHeaderKept { return header }
+        if canBeKept, !message.isOpen, let fields = keeper.record(message.uid)?.fields {
+            reader.open(header: fields)
+            message.isHeaderKept = true
+            let header = try reader.structure(.header)
+            message.header = header
+            return header
+        }
         try open(&message)
         let header = try reader.structure(.header)
         message.header = header
+        keeper.keep(message.uid, from: reader, .header)
         return header
     }
 
     /// HEADER (RFC 9051 §6.4.4): whether a field of that name has the string in its value, as people read it.
     private func searchHeader(_ name: [UInt8], _ index: Int, _ message: inout Message) throws(ContentFailure) -> Bool {
-        let extent = try header(&message).parts[MessageStructure.root].header
+        let extent = try header(for: name, &message).parts[MessageStructure.root].header
         return try reader.withHeader(extent) { bytes in
             var block = HeaderBlock(bytes)
             while let field = block.next() {

@@ -76,6 +76,21 @@ final class FakeMailbox: OpenMailbox {
         }
     }
 
+    /// Whether it keeps what it is given to keep; and what it has.
+    var keeps = false
+    private var records: [UID: UnsafeMutableRawBufferPointer] = [:]
+
+    deinit { for record in records.values { record.deallocate() } }
+
+    func kept(_ uid: UID) -> UnsafeRawBufferPointer? { records[uid].map { UnsafeRawBufferPointer($0) } }
+
+    func keep(_ uid: UID, _ bytes: UnsafeRawBufferPointer) {
+        guard keeps, bytes.count <= longestKept else { return }
+        let record = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 8)
+        record.copyMemory(from: bytes)
+        records.updateValue(record, forKey: uid)?.deallocate()
+    }
+
     func refresh() throws(StoreError) -> MailboxChanges { MailboxChanges() }
     func forget(_ uids: [UID]) {}
     func changeDescriptor() throws(StoreError) -> Int32 { -1 }

@@ -1,0 +1,143 @@
+import IMAPGrammar
+import MailMessage
+
+/// What is kept of a message, so that it need not be read again: ENVELOPE, BODY and BODYSTRUCTURE as they go on the wire, and
+/// the lines of those header fields that clients and SORT, THREAD and SEARCH ask for.
+///
+/// Everything here is what the message's bytes would give; what is absent is read from the message.
+struct KeptRecord {
+    enum Item: Int, CaseIterable {
+        case envelope, body, bodyStructure
+        /// The same in UTF-8 where that is different.
+        case envelopeUTF8, bodyUTF8, bodyStructureUTF8
+        /// Whole fields with CRLF for every line end, in the order of the message, and an empty line.
+        case fields
+
+        var inUTF8: Item { Item(rawValue: rawValue + 3) ?? self }
+    }
+
+    private let bytes: UnsafeRawBufferPointer
+    /// Whether the message was parsed whole when this was written: what is absent is then too large to be kept.
+    let isWhole: Bool
+
+    /// Format, scope, length of each item; then the items.
+    private static let headerCount = 8 + 4 * Item.allCases.count
+    private static let absent = UInt32.max
+    /// More is not kept of one item.
+    private static let longestItem = 8192
+
+    /// `nil` if the bytes are not in this form.
+    init?(_ bytes: UnsafeRawBufferPointer) {
+        guard bytes.count >= Self.headerCount, bytes.loadUnaligned(as: UInt32.self) == Self.format else { return nil }
+        self.bytes = bytes
+        isWhole = bytes[4] != 0
+        var end = Self.headerCount
+        for item in 0..<Item.allCases.count {
+            let length = bytes.loadUnaligned(fromByteOffset: 8 + 4 * item, as: UInt32.self)
+            if length != Self.absent { end += Int(length) }
+        }
+        guard end <= bytes.count else { return nil }
+    }
+
+    private func length(_ item: Int) -> Int? {
+        let length = bytes.loadUnaligned(fromByteOffset: 8 + 4 * item, as: UInt32.self)
+        return length == Self.absent ? nil : Int(length)
+    }
+
+    private subscript(item: Item) -> UnsafeRawBufferPointer? {
+        guard let length = length(item.rawValue) else { return nil }
+        var start = Self.headerCount
+        for before in 0..<item.rawValue { start += self.length(before) ?? 0 }
+        return UnsafeRawBufferPointer(rebasing: bytes[start..<start + length])
+    }
+
+    /// `envelope`, `body` or `bodyStructure` as it goes on the wire.
+    func item(_ item: Item, _ mode: WireMode) -> UnsafeRawBufferPointer? {
+        if mode.isUTF8, let bytes = self[item.inUTF8] { return bytes }
+        return self[item]
+    }
+
+    var fields: UnsafeRawBufferPointer? { self[.fields] }
+
+    func has(_ items: KeptItems) -> Bool {
+        (!items.contains(.envelope) || length(Item.envelope.rawValue) != nil)
+            && (!items.contains(.body) || length(Item.body.rawValue) != nil)
+            && (!items.contains(.bodyStructure) || length(Item.bodyStructure.rawValue) != nil)
+            && (!items.contains(.fields) || length(Item.fields.rawValue) != nil)
+    }
+
+    // MARK: Fields
+
+    /// The fields of which the lines are kept. None that is long as a rule; of others the message is read.
+    static let fieldNames: [[UInt8]] = [
+        "From", "To", "Cc", "Bcc", "Reply-To", "Sender", "Subject", "Date", "Message-ID", "In-Reply-To", "References",
+        "Newsgroups", "Followup-To", "Content-Type", "Content-Description", "Content-Transfer-Encoding", "MIME-Version",
+        "List-Id", "List-Post", "List-Subscribe", "List-Unsubscribe", "Priority", "X-Priority", "Importance", "Lines", "X-Label",
+        "X-Original-To", "Delivered-To", "X-Spam-Flag", "X-Mailer", "User-Agent", "Disposition-Notification-To",
+        "Auto-Submitted", "Chat-Version", "X-K9mail-Identity", "X-Uniform-Type-Identifier", "X-Universally-Unique-Identifier",
+    ].map { Array($0.utf8) }
+
+    private static let fieldNamesLowercased = Set(fieldNames.map { $0.map(\.lowercasedASCII) })
+
+    static func hasField(_ name: [UInt8]) -> Bool { fieldNamesLowercased.contains(name.map(\.lowercasedASCII)) }
+
+    /// Another set of fields, or another way to write an item, is another format; `version` must change with the latter.
+    private static let format: UInt32 = {
+        let version: UInt32 = 1
+        var hash: UInt32 = 0x811C_9DC5 ^ version
+        for name in fieldNames {
+            for byte in name + [0] { hash = (hash ^ UInt32(byte)) &* 0x0100_0193 }
+        }
+        return hash
+    }()
+
+    // MARK: Writing
+
+    /// Begins a record with no items; they are appended in the order of `Item`.
+    static func begin(isWhole: Bool, into output: inout [UInt8]) {
+        output.removeAll(keepingCapacity: true)
+        withUnsafeBytes(of: format) { output.append(contentsOf: $0) }
+        output.append(contentsOf: [isWhole ? 1 : 0, 0, 0, 0])
+        output.append(contentsOf: repeatElement(0xFF, count: headerCount - 8))
+    }
+
+    static func fits(_ bytes: [UInt8]) -> Bool { bytes.count <= longestItem }
+
+    /// Whether it was short enough.
+    @discardableResult
+    static func append(_ item: Item, _ bytes: [UInt8], to output: inout [UInt8]) -> Bool {
+        guard fits(bytes) else { return false }
+        output.append(contentsOf: bytes)
+        withUnsafeBytes(of: UInt32(bytes.count)) { output.replaceSubrange(8 + 4 * item.rawValue..<12 + 4 * item.rawValue, with: $0) }
+        return true
+    }
+}
+
+/// Items that a command needs.
+struct KeptItems: OptionSet {
+    let rawValue: UInt8
+    static let envelope = KeptItems(rawValue: 1)
+    static let body = KeptItems(rawValue: 2)
+    static let bodyStructure = KeptItems(rawValue: 4)
+    static let fields = KeptItems(rawValue: 8)
+
+    init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    /// `nil` if one of the attributes needs more than is ever kept.
+    init?(_ attributes: [FetchAttribute]) {
+        self = []
+        for attribute in attributes {
+            switch attribute {
+            case .envelope: insert(.envelope)
+            case .body: insert(.body)
+            case .bodyStructure: insert(.bodyStructure)
+            case .bodySection(let section, _, _):
+                guard section.part.isEmpty, case .headerFields(let names) = section.text,
+                      names.allSatisfy(KeptRecord.hasField) else { return nil }
+                insert(.fields)
+            case .uid, .flags, .modSeq, .internalDate, .rfc822Size: break
+            case .rfc822, .rfc822Header, .rfc822Text, .binary, .binarySize: return nil
+            }
+        }
+    }
+}
