@@ -52,7 +52,7 @@ public struct Program: Sendable {
     ///   - deadline: when it is killed: a net for what hangs, not a measure of speed.
     public func run(_ arguments: [String], input: Data = Data(), environment: [String: String] = [:],
                     in directory: URL = FileManager.default.temporaryDirectory,
-                    deadline: Duration = .seconds(180)) async throws -> Outcome {
+                    deadline: Duration = .seconds(300)) async throws -> Outcome {
         let files = try TemporaryDirectory()
         let (inputFile, outputFile, errorFile) = (files.path("input"), files.path("output"), files.path("errors"))
         try input.write(to: URL(fileURLWithPath: inputFile))
