@@ -27,7 +27,7 @@ let package = Package(
 
         // Stores.
         .target(name: "MailStore", dependencies: ["IMAPTypes", .product(name: "SystemPackage", package: "swift-system")]),
-        .target(name: "MemoryStore", dependencies: ["MailStore", "CLinux"]),
+        .target(name: "MemoryStore", dependencies: ["MailStore"]),
         .target(name: "Maildir", dependencies: ["MailStore", "CLinux", .product(name: "Logging", package: "swift-log")]),
 
         // The wire and who is on it.
