@@ -133,7 +133,9 @@ extension CacheFile {
         for line in lines() {
             while at < added.count, added[at].uid < line.uid { kept.append((added[at], true)); at += 1 }
             if at < added.count, added[at].uid == line.uid { continue }
-            if keeps(line.uid, line.identity), recordInFile(line.uid, identity: line.identity) != nil { kept.append((line, false)) }
+            if keeps(line.uid, line.identity), recordInFile(line.uid, identity: line.identity) != nil {
+                kept.append((line, false))
+            }
         }
         while at < added.count { kept.append((added[at], true)); at += 1 }
 

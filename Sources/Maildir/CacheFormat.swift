@@ -47,7 +47,8 @@ struct CacheFrame {
         let count = Int(reader.number(UInt32.self))
         let length = reader.number(UInt64.self), checksum = reader.number(UInt64.self)
         let tableLength = count * CacheLine.byteCount
-        guard length <= UInt64(file.count - offset), length % 8 == 0, UInt64(Self.byteCount + tableLength) <= length else { return nil }
+        guard length <= UInt64(file.count - offset), length % 8 == 0,
+              UInt64(Self.byteCount + tableLength) <= length else { return nil }
         table = offset + Self.byteCount
         self.count = count
         end = offset + Int(length)

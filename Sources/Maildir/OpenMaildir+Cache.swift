@@ -9,7 +9,9 @@ extension OpenMaildir {
     }
 
     func keep(_ uid: UID, _ bytes: UnsafeRawBufferPointer) {
-        guard bytes.count <= longestKept, table.base?.verifyRest() != false, let row = row(uid), !table.isGone(row) else { return }
+        guard bytes.count <= longestKept, table.base?.verifyRest() != false, let row = row(uid), !table.isGone(row) else {
+            return
+        }
         let cache = openCache()
         if !cache.pending.hasRoom(for: bytes.count) { save(cache) }
         cache.add(uid.rawValue, identity: identity(row), bytes)

@@ -108,7 +108,8 @@ struct KeptRecord {
     static func append(_ item: Item, _ bytes: [UInt8], to output: inout [UInt8]) -> Bool {
         guard fits(bytes) else { return false }
         output.append(contentsOf: bytes)
-        withUnsafeBytes(of: UInt32(bytes.count)) { output.replaceSubrange(8 + 4 * item.rawValue..<12 + 4 * item.rawValue, with: $0) }
+        let place = 8 + 4 * item.rawValue
+        withUnsafeBytes(of: UInt32(bytes.count)) { output.replaceSubrange(place..<place + 4, with: $0) }
         return true
     }
 }
