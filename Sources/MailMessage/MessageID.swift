@@ -25,6 +25,7 @@ public enum MessageID {
     /// After "<": up to ">"; `nil` unless there is something on both sides of an "@".
     private static func id(_ lexer: inout HeaderLexer) -> [UInt8]? {
         var id: [UInt8] = []
+        id.reserveCapacity(64)
         var at: Int?
         while let byte = lexer.peek {
             switch byte {

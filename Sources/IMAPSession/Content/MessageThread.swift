@@ -48,12 +48,12 @@ struct MessageThread {
     /// ORDEREDSUBJECT: messages of one base subject are a thread, its first one above the others.
     static func orderedSubject(_ messages: [ThreadedMessage]) -> [Serializer.ThreadEntry] {
         var order: [Int] = []
-        var threads: [[UInt8]: [Int]] = [:]
+        var threads: [ByteKey: [Int]] = [:]
         let byDate = messages.indices.sorted { a, b in
             messages[a].date != messages[b].date ? messages[a].date < messages[b].date : a < b
         }
         for index in byDate {
-            let subject = messages[index].subject
+            let subject = ByteKey(messages[index].subject)
             if threads[subject] == nil { order.append(index) }
             threads[subject, default: []].append(index)
         }
@@ -61,7 +61,7 @@ struct MessageThread {
         var entries: [Serializer.ThreadEntry] = []
         entries.reserveCapacity(messages.count)
         for first in order {
-            for (position, index) in (threads[messages[first].subject] ?? []).enumerated() {
+            for (position, index) in (threads[ByteKey(messages[first].subject)] ?? []).enumerated() {
                 entries.append(.init(messages[index].number, depth: position == 0 ? 0 : 1))
             }
         }

@@ -31,13 +31,14 @@ struct ThreadForest {
     // MARK: - (1) Link by references
 
     private mutating func link() {
-        var byID: [[UInt8]: Int] = [:]
+        var byID: [ByteKey: Int] = [:]
         byID.reserveCapacity(messages.count)
 
         func node(_ id: [UInt8], _ nodes: inout [Node]) -> Int {
-            if let node = byID[id] { return node }
+            let key = ByteKey(id)
+            if let node = byID[key] { return node }
             nodes.append(Node())
-            byID[id] = nodes.count - 1
+            byID[key] = nodes.count - 1
             return nodes.count - 1
         }
 
@@ -145,7 +146,7 @@ struct ThreadForest {
     // MARK: - (5) Join threads of one subject
 
     private mutating func joinBySubject() {
-        var table: [[UInt8]: Int] = [:]
+        var table: [ByteKey: Int] = [:]
         // (B)
         for root in roots {
             guard let subject = subject(root) else { continue }
@@ -193,9 +194,9 @@ struct ThreadForest {
     }
 
     /// The thread's subject: that of its first message. `nil` if it is empty, as such threads are not joined.
-    private func subject(_ root: Int) -> [UInt8]? {
+    private func subject(_ root: Int) -> ByteKey? {
         guard let message = message(root), !messages[message].subject.isEmpty else { return nil }
-        return messages[message].subject
+        return ByteKey(messages[message].subject)
     }
 
     private func isReply(_ node: Int) -> Bool {
