@@ -139,9 +139,12 @@ struct ThreadForest {
     }
 
     private mutating func sortRoots() {
-        for root in roots where nodes[root].message == nil { nodes[root].children.sort(by: precedes) }
-        roots.sort(by: precedes)
+        for root in roots where nodes[root].message == nil { nodes[root].children = sorted(nodes[root].children) }
+        roots = sorted(roots)
     }
+
+    /// To sort them in place would have `precedes` hold a copy of all nodes while one is changed.
+    private func sorted(_ siblings: [Int]) -> [Int] { siblings.sorted { precedes($0, $1) } }
 
     // MARK: - (5) Join threads of one subject
 
@@ -207,9 +210,9 @@ struct ThreadForest {
 
     private mutating func sortSiblings() {
         for index in downward(from: roots).reversed() where nodes[index].children.count > 1 {
-            nodes[index].children.sort(by: precedes)
+            nodes[index].children = sorted(nodes[index].children)
         }
-        roots.sort(by: precedes)
+        roots = sorted(roots)
     }
 
     private func entries() -> [Serializer.ThreadEntry] {
