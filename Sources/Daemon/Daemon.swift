@@ -5,7 +5,7 @@ public enum Daemon {
     static let version = "0.1"
 
     public static func main(_ arguments: [String]) -> ExitStatus {
-        let (settings, errors) = CommandLineParser.parse(arguments.dropFirst())
+        let (settings, errors) = SettingsReader.read(arguments.dropFirst())
         switch settings.information {
         case .help:
             show(CommandLineParser.help, on: 1)
@@ -13,11 +13,18 @@ public enum Daemon {
         case .version:
             show("imapd \(version)\n", on: 1)
             return .ended
-        case nil: break
+        case .showConfiguration where errors.isEmpty:
+            show(SettingsReader.shown(settings), on: 1)
+            return .ended
+        case .checkConfiguration, .showConfiguration, nil: break
         }
         do throws(StartErrors) {
             // Even if the command line is wrong: whatever else is wrong is told too.
             let preparation = try prepare(settings, after: errors)
+            if settings.information != nil {
+                for warning in settings.warnings + (preparation.tls?.warnings ?? []) { show("imapd: \(warning)\n", on: 2) }
+                return .ended
+            }
             if settings.fork {
                 try runForking(preparation)
             } else {

@@ -45,13 +45,15 @@ struct Preparation {
         logger = Logger(label: "imapd", factory: { _ in LineLogHandler(sink: sink, level: level) })
         self.logDescriptor = logDescriptor
 
-        if settings.fork, geteuid() != 0 {
+        // Whether things are right can be asked by anybody, and while a server runs.
+        let isChecking = settings.information != nil
+        if settings.fork, geteuid() != 0, !isChecking {
             errors.append(.noPermission("--fork needs root: start it with sudo, or leave --fork out"))
         }
         gateAccount = settings.fork ? Self.gateAccount(settings, &errors) : nil
         tls = Self.makeTLS(settings, &errors)
         store = Self.makeStore(settings, logger)
-        listeners = Self.listen(settings, &errors)
+        listeners = isChecking ? [] : Self.listen(settings, &errors)
 
         guard errors.isEmpty else { throw StartErrors(errors: errors) }
     }
@@ -77,18 +79,20 @@ struct Preparation {
     private static func sink(_ settings: Settings, _ errors: inout [StartError]) -> (any LogSink, Int32?) {
         guard settings.log == .syslog else { return (StandardErrorSink(), nil) }
         if let sink = SyslogSink() { return (sink, sink.descriptor) }
-        errors.append(.configuration("--log syslog: nobody listens at /dev/log; start a syslog daemon, or use --log stderr"))
+        errors.append(settings.error(in: "log", "nobody listens at /dev/log; start a syslog daemon, or log to stderr"))
         return (StandardErrorSink(), nil)
     }
 
     private static func gateAccount(_ settings: Settings, _ errors: inout [StartError]) -> Account? {
         if let name = settings.gateUser {
             guard let account = Account(named: name) else {
-                errors.append(.configuration("--gate-user: there is no account \(name); make it with useradd --system \(name)"))
+                errors.append(
+                    settings.error(in: "gate-user", "there is no account \(name); make it with useradd --system \(name)"))
                 return nil
             }
             guard account.uid != 0 else {
-                errors.append(.configuration("--gate-user: \(name) is root, who must not talk to strangers; name another account"))
+                errors.append(
+                    settings.error(in: "gate-user", "\(name) is root, who must not talk to strangers; name another account"))
                 return nil
             }
             return account

@@ -24,16 +24,16 @@ import Testing
         }
     }
 
-    @Test func manualHasEveryOption() async throws {
-        // Lines such as `.It Fl p Ar port , Fl -port Ar port`.
-        let manual = try Self.text("man/imapd.8").split(separator: "\n").compactMap { line in
-            line.firstMatch(of: /^\.It (?:Fl (?<short>\w) Ar \w+ , )?Fl -(?<name>[\w-]+)(?<value> Ar .*)?$/).map {
-                ($0.short.map { "\($0)," } ?? "") + $0.name + ($0.value == nil ? "" : "=")
-            }
-        }
-        let help = try await Self.optionsOfHelp()
-        #expect(help.count > 10)
-        #expect(manual == help)
+    /// Each option is a setting of imapd.conf(5) or stands in imapd(8), and none in both.
+    @Test func manualsHaveEveryOption() async throws {
+        // Lines such as `.It Fl -config Ar file` and `.It Ic port No = Ar port`.
+        let options = try Self.text("man/imapd.8").matches(of: #/(?m)^\.It Fl -(?<name>[\w-]+)(?<value> Ar .*)?$/#)
+            .map { String($0.name) + ($0.value == nil ? "" : "=") }
+        let settings = try Self.text("man/imapd.conf.5").matches(of: #/(?m)^\.It Ic (?<name>[\w-]+) No = (?<value>Ar|Cm)/#)
+            .map { String($0.name) + ($0.value == "Ar" ? "=" : "") }
+        let help = try await Self.optionsOfHelp().map { $0.split(separator: ",").last.map(String.init) ?? "" }
+        #expect(options.count > 4 && settings.count > 10)
+        #expect(settings + options == help)
     }
 
     @Test func manualHasEveryExitStatus() async throws {
@@ -73,8 +73,9 @@ import Testing
         #expect(count > 1)
     }
 
-    @Test func manualIsWellFormed() async throws {
-        let manual = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../../man/imapd.8")
+    @Test(arguments: ["imapd.8", "imapd.conf.5"])
+    func manualIsWellFormed(_ name: String) async throws {
+        let manual = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../../man/\(name)")
         let outcome = try await Program("mandoc", package: "mandoc").run(["-T", "lint", "-W", "all", manual.standardized.path])
         // Which other manuals are installed is the machine's affair.
         let complaints = outcome.output.split(separator: "\n").filter { !$0.contains("referenced manual not found") }

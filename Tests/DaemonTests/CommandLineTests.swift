@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct CommandLineTests {
     private func parse(_ line: String) -> (settings: Settings, errors: [String]) {
-        let (settings, errors) = CommandLineParser.parse(line.split(separator: " ").map(String.init))
+        let (settings, errors) = SettingsReader.read(line.split(separator: " ").map(String.init))
         return (settings, errors.map(\.line))
     }
 
@@ -75,7 +75,8 @@ import Testing
     }
 
     @Test("values out of range", arguments: [
-        "--port -1", "--port 65536", "--port 1e3", "--port 99999999999999999999", "--first-valid-uid 0", "--log-level loud", "--log file",
+        "--port -1", "--port 65536", "--port 1e3", "--port 99999999999999999999", "--first-valid-uid 0",
+        "--log-level loud", "--log file",
         "--user me", "--user :secret", "--user me:", "--host ,", "--port",
     ])
     func badValues(line: String) {

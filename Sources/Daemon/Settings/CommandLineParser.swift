@@ -3,8 +3,8 @@
 /// `--name value`, `--name=value`, `-n value`, `-nvalue`; a switch stands alone or is `--name=no`.
 enum CommandLineParser {
     /// Everything that can be read is; every error is told, in the order of the arguments.
-    static func parse(_ arguments: some Collection<String>) -> (settings: Settings, errors: [StartError]) {
-        var settings = Settings()
+    static func parse(_ arguments: some Collection<String>) -> (assignments: [Assignment], errors: [StartError]) {
+        var assignments: [Assignment] = []
         var errors: [StartError] = []
         var rest = Array(arguments)[...]
         while let argument = rest.popFirst() {
@@ -31,19 +31,15 @@ enum CommandLineParser {
                 errors.append(.usage("--\(setting.name) needs a value: \(setting.value ?? "")"))
                 continue
             }
-            do throws(Setting.BadValue) {
-                try setting.set(&settings, value)
-            } catch {
-                errors.append(.usage("--\(setting.name): \(error.reason)"))
-            }
+            assignments.append(Assignment(setting: setting, text: value, origin: .option))
         }
-        return (settings, errors)
+        return (assignments, errors)
     }
 
     private static func find(_ argument: String) -> (Setting, attached: String?)? {
         if argument.hasPrefix("--") {
             let parts = argument.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            return Setting.all.first { $0.name == parts[0] }.map { ($0, parts.count > 1 ? String(parts[1]) : nil) }
+            return Setting.named(parts[0]).map { ($0, parts.count > 1 ? String(parts[1]) : nil) }
         }
         let short = argument[argument.index(after: argument.startIndex)]
         let value = argument.dropFirst(2)
@@ -55,29 +51,9 @@ enum CommandLineParser {
         argument.hasPrefix("-") && argument.count > 1 && find(argument) != nil
     }
 
-    /// The setting that somebody may have meant: up to 2 letters away, or begun with these.
+    /// The setting that somebody may have meant.
     static func nearest(to argument: String) -> String? {
-        let name = String(argument.drop { $0 == "-" }.prefix { $0 != "=" })
-        guard name.count > 1 else { return nil }
-        let ranked = Setting.all.map { ($0.name, distance(name, $0.name)) }.min { $0.1 < $1.1 }
-        if let ranked, ranked.1 <= 2 { return ranked.0 }
-        return Setting.all.first { $0.name.hasPrefix(name) || name.hasPrefix($0.name) }?.name
-    }
-
-    /// Letters to insert, remove or replace (Levenshtein).
-    private static func distance(_ first: String, _ second: String) -> Int {
-        let second = Array(second)
-        var row = Array(0...second.count)
-        for (line, letter) in first.enumerated() {
-            var diagonal = row[0]
-            row[0] = line + 1
-            for column in second.indices {
-                let replaced = diagonal + (letter == second[column] ? 0 : 1)
-                diagonal = row[column + 1]
-                row[column + 1] = min(replaced, row[column] + 1, row[column + 1] + 1)
-            }
-        }
-        return row[second.count]
+        SettingName.nearest(to: String(argument.drop { $0 == "-" }.prefix { $0 != "=" }), among: Setting.all.map(\.name))
     }
 
     // MARK: - Help
@@ -89,13 +65,13 @@ enum CommandLineParser {
             imapd [--storage memory] [options]      for yourself: no root, mail in memory, on this machine only
             sudo imapd --fork --tls [options]       for a mail host: system users, their ~/Maildir, ports 143 and 993
 
-            Options:
+            Options, most of which are settings of imapd.conf(5) too:
 
             """
         for setting in Setting.all {
             let short = setting.short.map { "-\($0), " } ?? "    "
             text += "  \(short)--\(setting.name)\(setting.value.map { " " + $0 } ?? "")\n"
-            text += wrapped(setting.documentation, indent: 10)
+            text += wrapped(setting.help, indent: 10)
         }
         text += "\nExit status:\n\n"
         for status in ExitStatus.allCases {
@@ -116,5 +92,13 @@ enum CommandLineParser {
             line += (line == margin ? "" : " ") + word
         }
         return lines + line + "\n"
+    }
+}
+
+extension Setting {
+    /// For --help.
+    fileprivate var help: String {
+        let plain = String(documentation.filter { $0 != "`" })
+        return standard.isEmpty || traits.contains(.commandLineOnly) && value == nil ? plain : plain + " Default: \(standard)."
     }
 }

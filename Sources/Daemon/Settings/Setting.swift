@@ -1,8 +1,10 @@
 import Logging
 
-/// One thing that an administrator may choose, as the command line and the manual know it.
+/// One thing that an administrator may choose, as imapd.conf(5), the command line and both manuals know it.
+///
+/// Texts are sentences. Settings are named in them as options are, and what is to be written as it is stands in backquotes.
 struct Setting: Sendable {
-    /// What is wrong with a value; follows "--name: ".
+    /// What is wrong with a value; follows the setting's name.
     struct BadValue: Error {
         var reason: String
     }
@@ -12,111 +14,157 @@ struct Setting: Sendable {
     let short: Character?
     /// What its value is called; `nil` for a switch, which takes "yes" and "no".
     let value: String?
-    /// One sentence, and what holds when it is not set.
+    /// What it is for.
     let documentation: String
+    /// What the manual says beyond that.
+    let details: String?
+    /// What holds when it is not set: a value, or, where that depends on others, words. Empty if the documentation tells.
+    let standard: String
+    /// Several values can be given, each in a line of its own.
+    let isList: Bool
+    let traits: Traits
+    /// Takes the value; a list takes it as one more.
     let set: @Sendable (inout Settings, String) throws(BadValue) -> Void
+
+    struct Traits: OptionSet {
+        let rawValue: UInt8
+
+        /// Makes sense as an option only: it asks for something else than a server.
+        static let commandLineOnly = Traits(rawValue: 1)
+        /// Nobody else may read it.
+        static let secret = Traits(rawValue: 2)
+        /// Changes when the daemon is started, not when it reads its settings again.
+        static let needsRestart = Traits(rawValue: 4)
+    }
 
     /// In the order of the manual.
     static let all: [Setting] = [
-        Setting("port", "p", "PORT", "The one port to listen on; 0 lets the system choose. Default: 143 and, with --tls, 993.") {
-            (settings, text) throws(BadValue) in settings.port = try number(text, in: 0...65535)
-        },
-        Setting("host", "h", "HOST",
-                "A name or address to listen on, or * for all; may be repeated, or a list with commas. "
-                    + "Default: all with --fork, else localhost.") { (settings, text) throws(BadValue) in
-            for host in text.split(separator: ",", omittingEmptySubsequences: false) {
-                guard !host.isEmpty else { throw BadValue(reason: "a host is missing in \"\(text)\"") }
-                // An IPv6 address may be in brackets, as in URLs.
-                let isBracketed = host.first == "[" && host.last == "]" && host.count > 2
-                settings.hosts.append(String(isBracketed ? host.dropFirst().dropLast() : host))
-            }
-        },
-        Setting("storage", "s", "STORAGE",
-                "Where mail is kept: memory or maildir. Default: maildir with --fork, else memory.") {
-            (settings, text) throws(BadValue) in settings.storage = try choice(text)
-        },
-        Setting("maildir-path", nil, "PATH",
-                "A user's Maildir; ~ is the home directory, %u the user's name. Default: ~/Maildir.") {
-            (settings, text) throws(BadValue) in settings.maildirPath = try nonEmpty(text)
-        },
-        Setting("tls", nil, nil,
+        // Where clients come in.
+        Setting("host", "h", .host, \.hosts, separator: ",",
+                "A name or address to listen on, or `*` for all; several may stand in one value, with commas between them.",
+                default: "all with --fork, else localhost"),
+        Setting("port", "p", .number("PORT", 0...65535), \.port, "The one port to listen on; 0 lets the system choose.",
+                default: "143 and, with --tls, 993"),
+        Setting("tls", nil, .yesOrNo, \.tls,
                 "Offer TLS. Without --port: STARTTLS on 143 and TLS from the first byte on 993; "
-                    + "with --port: TLS from the first byte.") {
-            (settings, text) throws(BadValue) in settings.tls = try yesOrNo(text)
-        },
-        Setting("cert", nil, "FILE",
-                "The PEM file with the certificate and those that vouch for it. Default: \(Settings.defaultCertificate). "
-                    + "Given without --tls, STARTTLS is offered.") {
-            (settings, text) throws(BadValue) in settings.certificate = try nonEmpty(text)
-        },
-        Setting("key", nil, "FILE", "The PEM file with the certificate's private key. Default: \(Settings.defaultKey).") {
-            (settings, text) throws(BadValue) in settings.key = try nonEmpty(text)
-        },
-        Setting("fork", nil, nil,
-                "Serve system users, each connection in processes of its own with the least rights. Needs root.") {
-            (settings, text) throws(BadValue) in settings.fork = try yesOrNo(text)
-        },
-        Setting("user", nil, "NAME:PASSWORD",
-                "Without --fork: the one user who may log in. Default: any name, with a password that is printed at start.") {
-            (settings, text) throws(BadValue) in
-            guard let colon = text.firstIndex(of: ":"), colon > text.startIndex, text.index(after: colon) < text.endIndex else {
-                throw BadValue(reason: "NAME:PASSWORD is expected")
-            }
-            settings.user = Settings.User(name: String(text[..<colon]), password: String(text[text.index(after: colon)...]))
-        },
-        Setting("allow-plaintext-login", nil, nil,
-                "Accept passwords without TLS. Default: no; but yes on loopback with --storage memory.") {
-            (settings, text) throws(BadValue) in settings.allowPlaintextLogin = try yesOrNo(text)
-        },
-        Setting("pam-service", nil, "NAME", "The PAM service that decides who may log in. Default: imapd.") {
-            (settings, text) throws(BadValue) in settings.pamService = try nonEmpty(text)
-        },
-        Setting("pam-confdir", nil, "DIRECTORY", "Where PAM's services are configured. Default: PAM's own, /etc/pam.d.") {
-            (settings, text) throws(BadValue) in settings.pamConfdir = try nonEmpty(text)
-        },
-        Setting("gate-user", nil, "ACCOUNT",
-                "The account that talks to strangers, with --fork. Default: imapd if there is one, else nobody.") {
-            (settings, text) throws(BadValue) in settings.gateUser = try nonEmpty(text)
-        },
-        Setting("first-valid-uid", nil, "UID", "Accounts with a smaller uid cannot log in; 0 never can. Default: 1000.") {
-            (settings, text) throws(BadValue) in settings.firstValidUID = try number(text, in: 1...(.max - 1))
-        },
-        Setting("max-connections", nil, "NUMBER", "Connections at one time. Default: 10000.") {
-            (settings, text) throws(BadValue) in settings.maxConnections = try number(text, in: 1...1_000_000)
-        },
-        Setting("failure-delay", nil, "SECONDS",
-                "How late a failed login is answered; each further one takes twice as long. Default: 1.") {
-            (settings, text) throws(BadValue) in settings.failureDelay = .seconds(try number(text, in: 0...60) as Int)
-        },
-        Setting("login-timeout", nil, "SECONDS", "Time to log in. Default: 180.") {
-            (settings, text) throws(BadValue) in settings.loginTimeout = .seconds(try number(text, in: 1...3600) as Int)
-        },
-        Setting("log", nil, "TARGET", "Where events are told: stderr or syslog. Default: stderr.") {
-            (settings, text) throws(BadValue) in settings.log = try choice(text)
-        },
-        Setting("log-level", nil, "LEVEL", "From debug, info, notice, warning, error, critical. Default: info.") {
-            (settings, text) throws(BadValue) in
-            guard let level = Logger.Level(rawValue: text.lowercased()) else {
-                throw BadValue(reason: "\"\(text)\" is none of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
-            }
-            settings.logLevel = level
-        },
-        Setting("help", nil, nil, "Show this, and end.") { (settings, text) throws(BadValue) in
-            if try yesOrNo(text) { settings.information = .help }
-        },
-        Setting("version", nil, nil, "Show the version, and end.") { (settings, text) throws(BadValue) in
-            if try yesOrNo(text) { settings.information = .version }
-        },
+                    + "with --port: TLS from the first byte."),
+        Setting("cert", nil, .text("FILE"), \.certificate,
+                "The PEM file with the certificate and those that vouch for it. Given without --tls, STARTTLS is offered.",
+                default: Settings.defaultCertificate),
+        Setting("key", nil, .text("FILE"), \.key, "The PEM file with the certificate's private key, without a passphrase.",
+                default: Settings.defaultKey),
+
+        // Who gets in, and as whom.
+        Setting("fork", nil, .yesOrNo, \.fork,
+                "Serve system users, each connection in processes of its own with the least rights. Needs root.",
+                [.needsRestart]),
+        Setting("user", nil, .user, \.user, "Without --fork: the one user who may log in.",
+                details: "As an option it can be seen by other users of the machine, in the process table, until the daemon has "
+                    + "started.",
+                default: "any name, with a password that is printed at start", [.secret, .needsRestart]),
+        Setting("allow-plaintext-login", nil, .yesOrNo, \.allowPlaintextLogin,
+                "Accept passwords without TLS. With --storage `memory` they are accepted on loopback in any case."),
+        Setting("pam-service", nil, .text("NAME"), \.pamService, "The PAM service that decides who may log in."),
+        Setting("pam-confdir", nil, .text("DIRECTORY"), \.pamConfdir, "Where PAM's services are configured.",
+                default: "PAM's own, /etc/pam.d"),
+        Setting("gate-user", nil, .text("ACCOUNT"), \.gateUser,
+                "The account of the processes that talk to strangers, with --fork.",
+                default: "imapd if there is one, else nobody"),
+        Setting("first-valid-uid", nil, .number("UID", 1...(.max - 1)), \.firstValidUID,
+                "Accounts with a smaller user ID cannot log in; 0 never can."),
+        Setting("failure-delay", nil, .time(0...60), \.failureDelay,
+                "How late a failed login is answered; each further one on the connection takes twice as long."),
+        Setting("login-timeout", nil, .time(1...3600), \.loginTimeout, "Time to log in."),
+        Setting("max-connections", nil, .number("NUMBER", 1...1_000_000), \.maxConnections, "Connections at one time."),
+
+        // Mail.
+        Setting("storage", "s", .oneOf("STORAGE"), \.storage, "Where mail is kept: `memory` or `maildir`.",
+                default: "maildir with --fork, else memory", [.needsRestart]),
+        Setting("maildir-path", nil, .text("PATH"), \.maildirPath,
+                "A user's Maildir; `~` is the home directory, `%u` the user's name."),
+
+        // What is told.
+        Setting("log", nil, .oneOf("TARGET"), \.log, "Where events are told: `stderr` or `syslog`."),
+        Setting("log-level", nil, .oneOf("LEVEL"), \.logLevel,
+                "The least that is told: `trace`, `debug`, `info`, `notice`, `warning`, `error` or `critical`."),
+
+        // Instead of a server.
+        Setting("config", nil, .text("FILE"), \.configuration,
+                "The file with settings; options count more than what is there. The default one need not exist.",
+                default: Settings.defaultConfiguration, [.commandLineOnly]),
+        Setting("check-config", .checkConfiguration,
+                "Tell everything that is wrong with the settings and the files that they name, and end."),
+        Setting("show-config", .showConfiguration, "Show the settings in force, and where each was chosen, and end."),
+        Setting("help", .help, "Show this, and end."),
+        Setting("version", .version, "Show the version, and end."),
     ]
 
+    static func named(_ name: some StringProtocol) -> Setting? { all.first { $0.name == name } }
+
+    // MARK: - Rows
+
+    /// A setting that always has a value: the default is the one that `Settings` begins with.
+    private init<Value>(
+        _ name: String, _ short: Character?, _ kind: ValueKind<Value>, _ path: WritableKeyPath<Settings, Value> & Sendable,
+        _ documentation: String, details: String? = nil, default standard: String? = nil, _ traits: Traits = []
+    ) {
+        self.init(
+            name, short, kind.placeholder, documentation, details, standard ?? kind.show(Settings()[keyPath: path]), traits
+        ) { (settings, text) throws(BadValue) in settings[keyPath: path] = try kind.read(text) }
+    }
+
+    /// A setting that may be left open.
+    private init<Value>(
+        _ name: String, _ short: Character?, _ kind: ValueKind<Value>, _ path: WritableKeyPath<Settings, Value?> & Sendable,
+        _ documentation: String, details: String? = nil, default standard: String, _ traits: Traits = []
+    ) {
+        self.init(name, short, kind.placeholder, documentation, details, standard, traits) {
+            (settings, text) throws(BadValue) in settings[keyPath: path] = try kind.read(text)
+        }
+    }
+
+    /// A setting that may be repeated; with a separator, one value may be several.
+    private init<Value>(
+        _ name: String, _ short: Character?, _ kind: ValueKind<Value>, _ path: WritableKeyPath<Settings, [Value]> & Sendable,
+        separator: Character? = nil, _ documentation: String, details: String? = nil, default standard: String,
+        _ traits: Traits = []
+    ) {
+        self.init(name, short, kind.placeholder, documentation, details, standard, traits, isList: true) {
+            (settings, text) throws(BadValue) in
+            guard let separator else { return settings[keyPath: path].append(try kind.read(text)) }
+            for part in text.split(separator: separator, omittingEmptySubsequences: false) {
+                settings[keyPath: path].append(try kind.read(String(part.trimmingSpaces)))
+            }
+        }
+    }
+
+    /// A switch that asks for something else than a server.
+    private init(_ name: String, _ information: Settings.Information, _ documentation: String) {
+        self.init(name, nil, nil, documentation, nil, "no", .commandLineOnly) { (settings, text) throws(BadValue) in
+            if try ValueKind<Bool>.yesOrNo.read(text) { settings.information = information }
+        }
+    }
+
+    /// A setting that reads its value itself, and whose documentation tells the default.
     private init(
         _ name: String, _ short: Character?, _ value: String?, _ documentation: String,
         set: @escaping @Sendable (inout Settings, String) throws(BadValue) -> Void
+    ) {
+        self.init(name, short, value, documentation, nil, "", [], set: set)
+    }
+
+    private init(
+        _ name: String, _ short: Character?, _ value: String?, _ documentation: String, _ details: String?, _ standard: String,
+        _ traits: Traits, isList: Bool = false, set: @escaping @Sendable (inout Settings, String) throws(BadValue) -> Void
     ) {
         self.name = name
         self.short = short
         self.value = value
         self.documentation = documentation
+        self.details = details
+        self.standard = standard
+        self.traits = traits
+        self.isList = isList
         self.set = set
     }
 

@@ -4,7 +4,7 @@ import Logging
 public struct Settings: Sendable {
     public enum Storage: String, Sendable, CaseIterable { case memory, maildir }
     public enum LogTarget: String, Sendable, CaseIterable { case stderr, syslog }
-    public enum Information: Sendable { case help, version }
+    public enum Information: Sendable { case help, version, checkConfiguration, showConfiguration }
 
     public var port: UInt16?
     /// Empty: every address of this machine with `fork`, else the loopback ones.
@@ -27,8 +27,15 @@ public struct Settings: Sendable {
     public var loginTimeout: Duration = .seconds(180)
     public var log: LogTarget = .stderr
     public var logLevel: Logger.Level = .info
+    /// The file to read more from; `nil` is the default one, which need not exist.
+    public var configuration: String?
     /// Asked for instead of a server.
     public var information: Information?
+
+    /// What the file and the options have chosen, in their order. What an option overrides is not here.
+    var given: [Assignment] = []
+    /// What an administrator should know about the file though it can be used.
+    var warnings: [String] = []
 
     public struct User: Sendable {
         public var name: String
@@ -37,12 +44,18 @@ public struct Settings: Sendable {
 
     public init() {}
 
+    /// An error in the value of a setting, which begins with the place where it was given.
+    func error(in name: String, _ reason: String) -> StartError {
+        (given.last { $0.setting.name == name }?.origin ?? .option).error(name, reason, .configuration)
+    }
+
     /// With --port that one, else those that clients know.
     var ports: [(number: UInt16, implicitTLS: Bool)] {
         if let port { return [(port, tls)] }
         return [(143, false)] + (tls ? [(993, true)] : [])
     }
 
+    static let defaultConfiguration = "/etc/imapd/imapd.conf"
     static let defaultCertificate = "/etc/imapd/cert.pem"
     static let defaultKey = "/etc/imapd/key.pem"
 }

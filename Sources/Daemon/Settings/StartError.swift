@@ -9,12 +9,12 @@ public enum ExitStatus: Int32, CaseIterable, Sendable {
 
     var meaning: String {
         switch self {
-        case .ended: "ended as asked: by SIGTERM or SIGINT, or after --help or --version"
+        case .ended: "ended as asked: by SIGTERM or SIGINT, or after --help and the like; the settings are right"
         case .usage: "the command line is wrong"
         case .unavailable: "an address cannot be listened on"
         case .system: "the system refused something that should not fail"
         case .noPermission: "a right is missing: --fork and ports below 1024 need root"
-        case .configuration: "a file or an account that the settings name is missing or wrong"
+        case .configuration: "the file with settings, or a file or an account that they name, is missing or wrong"
         }
     }
 }
