@@ -11,7 +11,7 @@ public enum Capability {
     /// After login.
     public static let afterLogin = always.filter { $0 != "SASL-IR" } + [
         "BINARY", "CHILDREN", "CONDSTORE", "CREATE-SPECIAL-USE", "ESEARCH", "IDLE", "LIST-EXTENDED", "LIST-STATUS", "MOVE",
-        "MULTIAPPEND", "NAMESPACE", "QRESYNC", "SEARCHRES", "SORT", "SPECIAL-USE", "STATUS=SIZE", "THREAD=ORDEREDSUBJECT",
+        "MULTIAPPEND", "NAMESPACE", "QRESYNC", "SAVEDATE", "SEARCHRES", "SORT", "SPECIAL-USE", "STATUS=SIZE", "THREAD=ORDEREDSUBJECT",
         "THREAD=REFERENCES", "UIDPLUS", "UNSELECT", "UTF8=ACCEPT",
     ]
 }

@@ -21,7 +21,9 @@ public protocol OpenMailbox: AnyObject {
     var uids: [UID] { get }
     /// Cheap: called for every message of a FETCH or SEARCH, ascending as a rule.
     func metadata(_ uid: UID) -> MessageMetadata?
-    /// INTERNALDATE, SAVEDATE, RFC822.SIZE: may have to look at the file the first time.
+    /// What names the message, and when it came. Throws `.messageGone` if that is not known any more.
+    func identity(_ uid: UID) throws(StoreError) -> MessageIdentity
+    /// INTERNALDATE, RFC822.SIZE: may have to look at the file the first time.
     func details(_ uid: UID) throws(StoreError) -> MessageDetails
     /// The message's bytes. Throws `.messageGone` if there are none any more.
     func content(_ uid: UID) throws(StoreError) -> any MessageContent
@@ -88,17 +90,27 @@ public struct MessageMetadata: Sendable {
     }
 }
 
+/// What is known of a message without looking at it, and never changes while it is in the mailbox.
+public struct MessageIdentity: Sendable {
+    /// EMAILID (RFC 8474 §5.1): the same for a copy as for its original, and for no message of other content or INTERNALDATE.
+    public var id: ObjectID
+    /// SAVEDATE (RFC 8514 §3): when the message came into this mailbox, in seconds since the epoch.
+    public var saveDate: Int64
+
+    public init(id: ObjectID, saveDate: Int64) {
+        self.id = id
+        self.saveDate = saveDate
+    }
+}
+
 public struct MessageDetails: Sendable {
     /// INTERNALDATE, in seconds since the epoch.
     public var internalDate: Int64
-    /// When the message came into this mailbox (RFC 8514), in seconds since the epoch.
-    public var saveDate: Int64
     /// RFC822.SIZE: bytes with every line end as CRLF. Always what `content` will give.
     public var size: UInt64
 
-    public init(internalDate: Int64, saveDate: Int64, size: UInt64) {
+    public init(internalDate: Int64, size: UInt64) {
         self.internalDate = internalDate
-        self.saveDate = saveDate
         self.size = size
     }
 }

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import IMAPTypes
 
 /// Writes numbers, little-endian, and bytes one after another.
 struct ByteWriter {
@@ -55,15 +56,7 @@ struct ByteReader {
     }
 }
 
-/// 128 bits that name a mailbox or a message for ever (RFC 8474).
-struct ObjectID: Hashable {
-    var low: UInt64
-    var high: UInt64
-
-    static func random() -> ObjectID {
-        ObjectID(low: .random(in: .min ... .max), high: .random(in: .min ... .max))
-    }
-
+extension ObjectID {
     /// A message that came without an id gets one from its base name, so that it is the same again if side files are lost.
     init(baseName: UnsafeRawBufferPointer) {
         // FNV-1a with two bases, each finished by the mixer of SplitMix64.
@@ -73,17 +66,8 @@ struct ObjectID: Hashable {
             b = (b &+ UInt64(byte)) &* 0x9E37_79B9_7F4A_7C15
             b ^= b >> 29
         }
-        low = Self.mixed(a)
-        high = Self.mixed(b ^ a.byteSwapped)
+        self.init(low: Self.mixed(a), high: Self.mixed(b ^ a.byteSwapped))
     }
-
-    init(low: UInt64, high: UInt64) {
-        self.low = low
-        self.high = high
-    }
-
-    /// 32 digits.
-    var hexadecimal: String { hexadecimalText(high, 16) + hexadecimalText(low, 16) }
 
     private static func mixed(_ value: UInt64) -> UInt64 {
         var z = value &+ 0x9E37_79B9_7F4A_7C15

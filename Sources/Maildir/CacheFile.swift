@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import IMAPTypes
 import MailStore
 
 /// `imapd.cache`: bytes that were derived from messages, by UID. Deleting it loses nothing.

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import IMAPTypes
 
 /// The first bytes of `imapd.cache`: which mailbox it is of.
 enum CacheHeader {

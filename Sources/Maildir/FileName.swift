@@ -99,6 +99,17 @@ enum FileName {
         return result.count <= 48 ? result : []
     }
 
+    /// When a message came into its mailbox (RFC 8514), in seconds since the epoch: the time with which its name begins, as
+    /// whoever puts a file into a Maildir makes a name of that moment. So it is the same again if side files are lost. Of a name
+    /// without a time that can be true, `now`.
+    static func saveDate(_ key: ArrivalKey, now: Int64) -> Int64 {
+        let seconds = Int64(key.seconds)
+        return (firstMaildir...max(firstMaildir, now)).contains(seconds) ? seconds : now
+    }
+
+    /// 1995: there was no Maildir before.
+    private static let firstMaildir: Int64 = 788_918_400
+
     /// Whether a name in new/ or cur/ can be a message at all: no line end, which other programs' lists could not hold,
     /// not a hidden file, and a base name that is not empty.
     static func isMessage(_ name: UnsafeRawBufferPointer) -> Bool {

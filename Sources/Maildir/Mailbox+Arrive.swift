@@ -31,10 +31,10 @@ extension Mailbox {
                 for index in 0..<count {
                     guard let uid = UID(UInt32(truncatingIfNeeded: transaction.summary.uidNext)) else { break }
                     var arrival = Arriving(row: MessageRow(uid: uid.rawValue, id: .random()))
-                    arrival.row.saveDate = time
                     arrival.row.place = .hasInfo
                     arrival.row.modSequence = transaction.summary.modSequence
                     try describe(index, &arrival)
+                    arrival.row.saveDate = arrival.base.withUnsafeBytes { FileName.saveDate(FileName.ArrivalKey($0), now: time) }
                     arrival.row.flags = arrival.flags.system
                     arrival.row.nameFlags = arrival.flags.system
                     arrival.row.keywords = try keywordSet(arrival.flags.keywords, in: &transaction)

@@ -305,7 +305,7 @@ extension Mailbox {
                 if parsed.isPresent { row.place.insert(.hasInfo) }
                 if !parsed.isPlain { row.place.insert(.odd) }
                 row.modSequence = summary.modSequence
-                row.saveDate = time
+                row.saveDate = FileName.saveDate(arrival.key, now: time)
                 body(row, base, parsed.isPlain ? [] : finding.listing.withInfo(arrival.entry) { Array($0) })
                 summary.uidNext += 1
                 summary.count(row.flags, uid: row.uid, size: nil, by: 1)

@@ -92,7 +92,7 @@ final class MaildirAppend: AppendTransaction {
                 arrival.flags = message.flags
                 arrival.row.internalDate = message.date
                 arrival.row.size = message.wireSize.size
-                arrival.base = message.temporary + Array(",S=\(message.written),W=\(message.wireSize.size)".utf8)
+                arrival.base = names.next() + Array(",S=\(message.written),W=\(message.wireSize.size)".utf8)
             } place: { (index, directory, name) in
                 tmp.renameExclusively(messages[index].temporary, to: directory, name)
             }

@@ -39,21 +39,23 @@ extension OpenMaildir {
         try mailbox.verifyRows()
         if let row = row(uid) {
             if let date = table.internalDate(row), let size = table.size(row) {
-                return MessageDetails(internalDate: date, saveDate: table.saveDate(row), size: size)
+                return MessageDetails(internalDate: date, size: size)
             }
             if let known = mailbox.details[uid.rawValue] {
-                return MessageDetails(internalDate: known.internalDate, saveDate: table.saveDate(row), size: known.size)
+                return MessageDetails(internalDate: known.internalDate, size: known.size)
             }
         }
         let file = try file(uid)
         let size = try file.wireSize()
         // Looked up again: the rows may be others since.
-        guard let row = row(uid), !table.isGone(row) else {
-            return MessageDetails(internalDate: file.modified, saveDate: file.modified, size: size)
-        }
-        let saveDate = table.saveDate(row)
-        mailbox.noteDetails(uid.rawValue, internalDate: file.modified, size: size)
-        return MessageDetails(internalDate: file.modified, saveDate: saveDate, size: size)
+        if let row = row(uid), !table.isGone(row) { mailbox.noteDetails(uid.rawValue, internalDate: file.modified, size: size) }
+        return MessageDetails(internalDate: file.modified, size: size)
+    }
+
+    func identity(_ uid: UID) throws(StoreError) -> MessageIdentity {
+        try mailbox.verifyRows()
+        guard let row = row(uid) else { throw .messageGone(uid) }
+        return MessageIdentity(id: table.id(row), saveDate: table.saveDate(row))
     }
 }
 

@@ -3,6 +3,7 @@ import MailStore
 
 /// A message's bytes and what never changes of it; shared by all its copies.
 final class MemoryMessage: Sendable {
+    let id = ObjectID.random()
     let bytes: [UInt8]
     /// Seconds since the epoch.
     let internalDate: Int64

@@ -60,7 +60,12 @@ final class MemoryOpenMailbox: OpenMailbox {
     func details(_ uid: UID) throws(StoreError) -> MessageDetails {
         guard let at = index(of: uid) else { throw .messageGone(uid) }
         let record = picture[at]
-        return MessageDetails(internalDate: record.message.internalDate, saveDate: record.saveDate, size: record.message.size)
+        return MessageDetails(internalDate: record.message.internalDate, size: record.message.size)
+    }
+
+    func identity(_ uid: UID) throws(StoreError) -> MessageIdentity {
+        guard let at = index(of: uid) else { throw .messageGone(uid) }
+        return MessageIdentity(id: picture[at].message.id, saveDate: picture[at].saveDate)
     }
 
     func content(_ uid: UID) throws(StoreError) -> any MessageContent {

@@ -268,6 +268,34 @@ import Testing
         #expect(keys[5] < keys[0])
     }
 
+    @Test func `The save date is the time in the name, and stays if side files are lost`() throws {
+        let account = try MaildirAccount()
+        let store = try account.openStore()
+        try account.deliver("1700000000.M1P1.host", "x\n")
+        try account.deliver("99999999999.M1P1.host", "from the future\n")
+        try account.deliver("5.eml", "no time at all\n")
+        let start = Int64(time(nil))
+        try store.append("old\r\n", date: 1)
+        let a = try store.open(.inbox, readOnly: false)
+        let dates = try a.uids.map { try a.identity($0).saveDate }
+        #expect(dates.count == 4)
+        #expect(dates.contains(1_700_000_000))
+        #expect(dates.filter { (start...Int64(time(nil))).contains($0) }.count == 3)
+        try store.create("B", use: nil)
+        _ = try a.copy(a.uids, to: "B")
+        let b = try store.open("B", readOnly: false)
+        #expect(try b.uids.allSatisfy { try b.identity($0).saveDate >= start }, "a copy came when it was made")
+
+        let before = try Dictionary(uniqueKeysWithValues: a.uids.map { (try a.text($0), try a.identity($0).saveDate) })
+        for name in try FileManager.default.contentsOfDirectory(atPath: account.path) where name.hasPrefix("imapd.") {
+            try account.remove(name)
+        }
+        let again = try account.openStore().open(.inbox, readOnly: false)
+        for uid in again.uids where try again.text(uid).hasPrefix("x") || again.text(uid).hasPrefix("old") {
+            #expect(try again.identity(uid).saveDate == before[again.text(uid)])
+        }
+    }
+
     @Test(arguments: [
         ("", [], true, false), (":2,", [], true, true), (":2,S", [.seen], true, true), (":2,DFRST", SystemFlags.all, true, true),
         (":2,SF", [.seen, .flagged], false, true), (":2,PS", [.seen], false, true), (":1,S", [], false, true), (":", [], false, true),

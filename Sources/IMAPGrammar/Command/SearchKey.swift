@@ -1,6 +1,7 @@
 import IMAPTypes
 
-/// search-key (RFC 9051 §6.4.4, §9; RFC 3501 for the keys of \Recent). Strings are in the command's charset.
+/// search-key (RFC 9051 §6.4.4, §9; RFC 3501 for the keys of \Recent; RFC 8514 for those of the save date). Strings are in the
+/// command's charset.
 public indirect enum SearchKey: Hashable, Sendable {
     case all
     case flag(SystemFlags, isSet: Bool)
@@ -15,6 +16,9 @@ public indirect enum SearchKey: Hashable, Sendable {
     case before(CalendarDay), on(CalendarDay), since(CalendarDay)
     /// By the Date: header field.
     case sentBefore(CalendarDay), sentOn(CalendarDay), sentSince(CalendarDay)
+    /// By SAVEDATE.
+    case savedBefore(CalendarDay), savedOn(CalendarDay), savedSince(CalendarDay)
+    case saveDateSupported
     case larger(UInt64), smaller(UInt64)
     case sequence(SequenceSet)
     case uid(SequenceSet)

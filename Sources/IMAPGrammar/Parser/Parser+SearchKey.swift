@@ -5,6 +5,7 @@ extension Parser {
         case all = "ALL", answered = "ANSWERED", bcc = "BCC", before = "BEFORE", body = "BODY", cc = "CC", deleted = "DELETED"
         case draft = "DRAFT", flagged = "FLAGGED", from = "FROM", header = "HEADER", keyword = "KEYWORD", larger = "LARGER"
         case modSeq = "MODSEQ", new = "NEW", not = "NOT", old = "OLD", on = "ON", or = "OR", recent = "RECENT", seen = "SEEN"
+        case savedBefore = "SAVEDBEFORE", savedOn = "SAVEDON", savedSince = "SAVEDSINCE", saveDateSupported = "SAVEDATESUPPORTED"
         case sentBefore = "SENTBEFORE", sentOn = "SENTON", sentSince = "SENTSINCE", since = "SINCE", smaller = "SMALLER"
         case subject = "SUBJECT", text = "TEXT", to = "TO", uid = "UID", unanswered = "UNANSWERED", undeleted = "UNDELETED"
         case undraft = "UNDRAFT", unflagged = "UNFLAGGED", unkeyword = "UNKEYWORD", unseen = "UNSEEN"
@@ -71,6 +72,10 @@ extension Parser {
         case .sentBefore: return .sentBefore(try dateArgument())
         case .sentOn: return .sentOn(try dateArgument())
         case .sentSince: return .sentSince(try dateArgument())
+        case .savedBefore: return .savedBefore(try dateArgument())
+        case .savedOn: return .savedOn(try dateArgument())
+        case .savedSince: return .savedSince(try dateArgument())
+        case .saveDateSupported: return .saveDateSupported
         case .larger: return .larger(try sizeArgument())
         case .smaller: return .smaller(try sizeArgument())
         case .uid:

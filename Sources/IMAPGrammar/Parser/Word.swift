@@ -1,20 +1,23 @@
-/// A keyword of the grammar, in upper case, of at most 16 bytes: one number, so that to compare or look it up is cheap.
+/// A keyword of the grammar, in upper case, of at most 21 bytes: one number, so that to compare or look it up is cheap.
 struct Word: Hashable, Sendable {
     private var packed: UInt128 = 0
 
-    /// `nil` for more than 16 bytes: longer than every keyword.
-    init?(_ bytes: ArraySlice<UInt8>) {
-        guard bytes.count <= 16 else { return nil }
-        for byte in bytes { push(byte) }
+    private static let longest = 128 / 6
+
+    /// `nil` for what is longer than every keyword, or has bytes that none has.
+    init?(_ bytes: some Collection<UInt8>) {
+        guard bytes.count <= Self.longest else { return nil }
+        for byte in bytes {
+            // Six bits each, none of them 0: letters, digits, punctuation.
+            let letter = byte.uppercased
+            guard (0x21...0x5F).contains(letter) else { return nil }
+            packed = packed << 6 | UInt128(letter - 0x20)
+        }
     }
 
     init(_ string: String) {
-        precondition(string.utf8.count <= 16)
-        for byte in string.utf8 { push(byte) }
-    }
-
-    private mutating func push(_ byte: UInt8) {
-        packed = packed << 8 | UInt128(byte.uppercased)
+        guard let word = Word(string.utf8) else { preconditionFailure("no keyword: \(string)") }
+        self = word
     }
 }
 

@@ -42,6 +42,12 @@ extension Serializer {
         dateTime(date)
     }
 
+    /// "SAVEDATE" SP (date-time / nil) (RFC 8514 §5)
+    public mutating func fetchSaveDate(_ date: InternalDate) {
+        write("SAVEDATE ")
+        dateTime(date)
+    }
+
     /// "RFC822.SIZE" SP number64
     public mutating func fetchSize(_ size: UInt64) {
         write("RFC822.SIZE ")

@@ -9,6 +9,7 @@ struct FetchProgram {
     let needsContent: Bool
     let scope: MessageParser.Scope?
     let needsDetails: Bool
+    let needsIdentity: Bool
     /// Whether all of the message is sent as it is: its size must be known before.
     let needsWhole: Bool
     /// Whether it makes messages \Seen (RFC 9051 §6.4.5): BODY[…], BINARY[…], RFC822, RFC822.TEXT.
@@ -24,6 +25,7 @@ struct FetchProgram {
         let scopes = attributes.map(\.scope)
         scope = scopes.contains(.structure) ? .whole : scopes.contains(.header) ? .header : nil
         needsDetails = attributes.contains { $0 == .internalDate || $0 == .rfc822Size }
+        needsIdentity = attributes.contains(.saveDate)
         needsWhole = attributes.contains { $0.scope == .bytes }
         setsSeen = attributes.contains(where: \.setsSeen)
         keptItems = needsContent ? KeptItems(attributes) : nil
@@ -35,7 +37,7 @@ extension FetchAttribute {
 
     fileprivate var scope: Scope {
         switch self {
-        case .flags, .internalDate, .uid, .modSeq, .rfc822Size: .none
+        case .flags, .internalDate, .saveDate, .uid, .modSeq, .rfc822Size: .none
         case .envelope, .rfc822Header: .header
         case .body, .bodyStructure, .rfc822Text: .structure
         case .rfc822: .bytes

@@ -45,7 +45,7 @@ final class HeaderSummaries {
     /// What INTERNALDATE and RFC822.SIZE tell; the beginning of time, if the message is gone.
     func details(_ uid: UID) throws(ContentFailure) -> MessageDetails {
         do { return try mailbox.details(uid) } catch {
-            if case .messageGone = error { return MessageDetails(internalDate: 0, saveDate: 0, size: 0) }
+            if case .messageGone = error { return MessageDetails(internalDate: 0, size: 0) }
             throw .store(error)
         }
     }

@@ -136,7 +136,7 @@ struct KeptItems: OptionSet {
                 guard section.part.isEmpty, case .headerFields(let names) = section.text,
                       names.allSatisfy(KeptRecord.hasField) else { return nil }
                 insert(.fields)
-            case .uid, .flags, .modSeq, .internalDate, .rfc822Size: break
+            case .uid, .flags, .modSeq, .internalDate, .saveDate, .rfc822Size: break
             case .rfc822, .rfc822Header, .rfc822Text, .binary, .binarySize: return nil
             }
         }

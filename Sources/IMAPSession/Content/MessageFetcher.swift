@@ -70,6 +70,7 @@ final class MessageFetcher {
         var message = Message(uid: uid, metadata: metadata, isRecent: isRecent)
         do throws(ContentFailure) {
             if program.needsDetails { message.details = try details(uid) }
+            if program.needsIdentity { message.identity = try identity(uid) }
             if let items = program.keptItems, let record = keeper.record(uid), record.has(items) {
                 write(record, of: message, number, adding: extra)
                 if sink.out.count >= Self.large { try flush() }
@@ -118,11 +119,16 @@ final class MessageFetcher {
         do { return try mailbox.details(uid) } catch { throw .store(error) }
     }
 
+    private func identity(_ uid: UID) throws(ContentFailure) -> MessageIdentity {
+        do { return try mailbox.identity(uid) } catch { throw .store(error) }
+    }
+
     private struct Message {
         var uid: UID
         var metadata: MessageMetadata
         var isRecent: Bool
         var details: MessageDetails?
+        var identity: MessageIdentity?
         var structure: MessageStructure?
     }
 
@@ -135,6 +141,7 @@ final class MessageFetcher {
             sink.out.fetchFlags(metadata.flags, metadata.keywords, of: mailbox.keywords, isRecent: message.isRecent)
         case .modSeq: sink.out.fetchModSeq(message.metadata.modSequence)
         case .internalDate: sink.out.fetchInternalDate(InternalDate(seconds: message.details?.internalDate ?? 0))
+        case .saveDate: sink.out.fetchSaveDate(InternalDate(seconds: message.identity?.saveDate ?? 0))
         case .rfc822Size: sink.out.fetchSize(message.details?.size ?? 0)
         default: break
         }
@@ -142,7 +149,7 @@ final class MessageFetcher {
 
     private func write(_ attribute: FetchAttribute, of message: Message) throws(ContentFailure) {
         switch attribute {
-        case .uid, .flags, .modSeq, .internalDate, .rfc822Size: writeMetadata(attribute, of: message)
+        case .uid, .flags, .modSeq, .internalDate, .saveDate, .rfc822Size: writeMetadata(attribute, of: message)
         case .envelope:
             sink.out.write("ENVELOPE ")
             if let structure = message.structure { writer.envelope(structure, of: MessageStructure.root, into: &sink.out) }

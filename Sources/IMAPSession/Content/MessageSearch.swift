@@ -90,7 +90,7 @@ final class MessageSearch {
             if first == .yes { return .yes }
             let second = try evaluate(b, &message)
             return second == .yes ? .yes : first == .unknown ? .unknown : second
-        case .received, .size, .sent, .header, .text:
+        case .received, .saved, .size, .sent, .header, .text:
             do throws(ContentFailure) {
                 return Answer(try evaluateContent(key, &message))
             } catch {
@@ -103,8 +103,8 @@ final class MessageSearch {
     private func evaluateContent(_ key: SearchProgram, _ message: inout Message) throws(ContentFailure) -> Bool {
         switch key {
         case .received(let days):
-            let seconds = try details(&message).internalDate
-            return days.contains(seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400)
+            return days.contains(Self.day(try details(&message).internalDate))
+        case .saved(let days): return days.contains(Self.day(try identity(message.uid).saveDate))
         case .size(let sizes): return sizes.contains(try details(&message).size)
         case .sent(let days):
             let value = try header(for: Self.date, &message).value(.date, of: MessageStructure.root)
@@ -118,6 +118,13 @@ final class MessageSearch {
             return found[index]
         default: preconditionFailure("a key that needs no content")
         }
+    }
+
+    /// The day of a second in UTC, since the epoch.
+    private static func day(_ second: Int64) -> Int64 { CalendarDay(ofSecond: second).daysSinceEpoch }
+
+    private func identity(_ uid: UID) throws(ContentFailure) -> MessageIdentity {
+        do { return try mailbox.identity(uid) } catch { throw .store(error) }
     }
 
     private static let date = Array("Date".utf8)

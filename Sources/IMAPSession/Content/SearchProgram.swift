@@ -27,6 +27,8 @@ indirect enum SearchProgram {
     case modSequence(ModSequence)
     /// INTERNALDATE, in days since the epoch: UTC, as FETCH tells it.
     case received(Range<Int64>)
+    /// SAVEDATE, likewise.
+    case saved(Range<Int64>)
     /// RFC822.SIZE
     case size(Range<UInt64>)
     /// The Date: field, in days since the epoch.
@@ -42,7 +44,7 @@ indirect enum SearchProgram {
     /// What it costs to ask: 0 nothing, 1 a look at the file, 2 reading the header, 3 reading all.
     var cost: Int {
         switch self {
-        case .all, .none, .flags, .keyword, .recent, .uids, .modSequence: 0
+        case .all, .none, .flags, .keyword, .recent, .uids, .modSequence, .saved: 0
         case .received, .size: 1
         case .sent, .header: 2
         case .text: 3
@@ -106,6 +108,11 @@ struct SearchCompiler {
         case .sentBefore(let day): return .sent(Int64.min..<day.daysSinceEpoch)
         case .sentOn(let day): return .sent(day.daysSinceEpoch..<day.daysSinceEpoch + 1)
         case .sentSince(let day): return .sent(day.daysSinceEpoch..<Int64.max)
+        case .savedBefore(let day): return .saved(Int64.min..<day.daysSinceEpoch)
+        case .savedOn(let day): return .saved(day.daysSinceEpoch..<day.daysSinceEpoch + 1)
+        case .savedSince(let day): return .saved(day.daysSinceEpoch..<Int64.max)
+        // Every store knows it.
+        case .saveDateSupported: return .all
         case .larger(let size): return size == UInt64.max ? .none : .size(size + 1..<UInt64.max)
         case .smaller(let size): return .size(0..<size)
         case .sequence(let set): return .uids(environment.resolve(set, false))

@@ -104,7 +104,7 @@ struct TakeOver {
                 let id = ObjectID(baseName: record.guid.map { UnsafeRawBufferPointer(rebasing: bytes[$0]) } ?? base)
                 var row = MessageRow(uid: record.uid, id: id)
                 row.modSequence = modSequence + 1
-                row.saveDate = time
+                row.saveDate = FileName.saveDate(FileName.ArrivalKey(base), now: time)
                 table.append(row, base: Array(base), info: [])
             }
         }

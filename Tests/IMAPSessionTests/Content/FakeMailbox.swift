@@ -11,6 +11,7 @@ final class FakeMailbox: OpenMailbox {
         var bytes: [UInt8]
         var metadata = MessageMetadata(flags: [], keywords: KeywordSet(), modSequence: ModSequence(1)!, isExpunged: false)
         var internalDate: Int64 = 0
+        var saveDate: Int64 = 0
         var isGone = false
         /// What `read` has no more than, from some moment on.
         var truncatedTo: Int?
@@ -45,8 +46,11 @@ final class FakeMailbox: OpenMailbox {
         let message = message(uid)
         detailsAsked += 1
         if message.isGone { throw .messageGone(uid) }
-        return MessageDetails(internalDate: message.internalDate, saveDate: 0,
-            size: message.claimedSize ?? UInt64(message.bytes.withCRLF.count))
+        return MessageDetails(internalDate: message.internalDate, size: message.claimedSize ?? UInt64(message.bytes.withCRLF.count))
+    }
+
+    func identity(_ uid: UID) throws(StoreError) -> MessageIdentity {
+        MessageIdentity(id: ObjectID(low: UInt64(uid.rawValue), high: 0), saveDate: message(uid).saveDate)
     }
 
     func content(_ uid: UID) throws(StoreError) -> any MessageContent {

@@ -92,6 +92,7 @@ private final class OddMailbox: OpenMailbox {
     var uids: [UID] { mailbox.uids }
     func metadata(_ uid: UID) -> MessageMetadata? { mailbox.metadata(uid) }
     func details(_ uid: UID) throws(StoreError) -> MessageDetails { try mailbox.details(uid) }
+    func identity(_ uid: UID) throws(StoreError) -> MessageIdentity { try mailbox.identity(uid) }
     func content(_ uid: UID) throws(StoreError) -> any MessageContent { try mailbox.content(uid) }
     func forget(_ uids: [UID]) { mailbox.forget(uids) }
     func changeDescriptor() throws(StoreError) -> Int32 { try mailbox.changeDescriptor() }
