@@ -39,15 +39,16 @@ extension Wire {
     /// STATUS (RFC 9051 §7.3.4).
     func status(_ name: MailboxName, _ items: [StatusItem], _ status: MailboxStatus) {
         out.status(name, items.map { item in
-            let value: UInt64 = switch item {
-            case .messages: UInt64(clamping: status.messages)
-            case .recent: UInt64(clamping: status.recent)
-            case .uidNext: UInt64(status.uidNext)
-            case .uidValidity: UInt64(status.uidValidity.rawValue)
-            case .unseen: UInt64(clamping: status.unseen)
-            case .deleted: UInt64(clamping: status.deleted)
-            case .size: status.size ?? 0
-            case .highestModSeq: status.highestModSequence.rawValue
+            let value: Serializer.StatusValue = switch item {
+            case .messages: .number(UInt64(clamping: status.messages))
+            case .recent: .number(UInt64(clamping: status.recent))
+            case .uidNext: .number(UInt64(status.uidNext))
+            case .uidValidity: .number(UInt64(status.uidValidity.rawValue))
+            case .unseen: .number(UInt64(clamping: status.unseen))
+            case .deleted: .number(UInt64(clamping: status.deleted))
+            case .size: .number(status.size ?? 0)
+            case .highestModSeq: .number(status.highestModSequence.rawValue)
+            case .mailboxID: .mailboxID(status.id)
             }
             return (item, value)
         })

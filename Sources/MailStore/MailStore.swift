@@ -19,8 +19,9 @@ public protocol MailStore: AnyObject {
     func unsubscribe(_ name: MailboxName) throws(StoreError)
 
     func exists(_ name: MailboxName) throws(StoreError) -> Bool
-    /// Parents need not exist and are not created as mailboxes.
-    func create(_ name: MailboxName, use: SpecialUse?) throws(StoreError)
+    /// Parents need not exist and are not created as mailboxes. Returns the mailbox's id.
+    @discardableResult
+    func create(_ name: MailboxName, use: SpecialUse?) throws(StoreError) -> ObjectID
     /// Deletes this mailbox and its messages; its children remain.
     func delete(_ name: MailboxName) throws(StoreError)
     /// Renames a mailbox with its children; UIDs, UIDVALIDITY and mailbox ids go along. Renaming INBOX moves its
@@ -57,11 +58,16 @@ public struct MailboxStatus: Sendable {
     /// 2^32 after the last possible UID would not fit; then `UInt32.max`.
     public var uidNext: UInt32 = 1
     public var uidValidity: UIDValidity
+    /// MAILBOXID (RFC 8474 §4): no other mailbox of the account has it, or had it before.
+    public var id: ObjectID
     public var highestModSequence: ModSequence = ModSequence(1)!
     /// Sum of all RFC822.SIZEs, in bytes; only if it was asked for.
     public var size: UInt64?
 
-    public init(uidValidity: UIDValidity) { self.uidValidity = uidValidity }
+    public init(uidValidity: UIDValidity, id: ObjectID) {
+        self.uidValidity = uidValidity
+        self.id = id
+    }
 }
 
 /// A store of its own for every session, for the user that has logged in.

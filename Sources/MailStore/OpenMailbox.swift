@@ -11,6 +11,8 @@ public protocol OpenMailbox: AnyObject {
     var name: MailboxName { get }
     var isReadOnly: Bool { get }
     var uidValidity: UIDValidity { get }
+    /// MAILBOXID (RFC 8474 §4).
+    var id: ObjectID { get }
     /// The UID that the next message will get; `UInt32.max` at the end.
     var uidNext: UInt32 { get }
     var highestModSequence: ModSequence { get }

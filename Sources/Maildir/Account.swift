@@ -109,16 +109,20 @@ final class Account {
     }
 
     /// A mailbox that the file does not have under this name: it came from elsewhere, or was renamed as the power went.
-    func adopt(_ folder: FolderName, uidValidity: UInt32, id: ObjectID, ceiling: UInt64) throws(StoreError) {
+    /// False if its id is that of another mailbox that is still there.
+    func adopt(_ folder: FolderName, uidValidity: UInt32, id: ObjectID, ceiling: UInt64) throws(StoreError) -> Bool {
         try locked { () throws(StoreError) in
             readOn()
-            guard mailboxes[folder]?.id != id || mailboxes[folder]?.uidValidity != uidValidity else { return }
-            if mailboxes[folder] == nil, let old = mailboxes.first(where: { $0.value.id == id })?.key,
-               !maildir.hasDirectory(old.directory) {
-                try renamed(old, to: folder)
-            } else {
-                try append([markLine(uidValidity, ceiling, id, folder)])
+            guard mailboxes[folder]?.id != id || mailboxes[folder]?.uidValidity != uidValidity else { return true }
+            if let old = mailboxes.first(where: { $0.value.id == id && $0.key != folder })?.key {
+                guard !maildir.hasDirectory(old.directory) else { return false }
+                if mailboxes[folder] == nil {
+                    try renamed(old, to: folder)
+                    return true
+                }
             }
+            try append([markLine(uidValidity, ceiling, id, folder)])
+            return true
         }
     }
 

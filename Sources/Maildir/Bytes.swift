@@ -57,8 +57,13 @@ struct ByteReader {
 }
 
 extension ObjectID {
-    /// A message that came without an id gets one from its base name, so that it is the same again if side files are lost.
+    /// A message's id is that of its base name, so that it is the same again if side files are lost: the name of a copy has
+    /// that of its original in a field `,G=`.
     init(baseName: UnsafeRawBufferPointer) {
+        if let carried = FileName.carriedID(of: baseName) {
+            self = carried
+            return
+        }
         // FNV-1a with two bases, each finished by the mixer of SplitMix64.
         var a: UInt64 = 0xCBF2_9CE4_8422_2325, b: UInt64 = 0x9AE1_6A3B_2F90_404F
         for byte in baseName {
@@ -74,6 +79,25 @@ extension ObjectID {
         z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
         z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
         return z ^ (z >> 31)
+    }
+
+    private static let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+
+    /// 22 digits of 6 bits, the most significant first (RFC 4648 §5): it must be short, and can stand in a file name.
+    var base64: [UInt8] {
+        let value = UInt128(high) << 64 | UInt128(low)
+        return stride(from: 126, through: 0, by: -6).map { Self.digits[Int(truncatingIfNeeded: value >> UInt128($0)) & 63] }
+    }
+
+    /// `nil` unless `text` is what `base64` writes.
+    init?(base64 text: some Collection<UInt8>) {
+        var value: UInt128 = 0
+        for byte in text {
+            guard let digit = Self.digits.firstIndex(of: byte), value >> 122 == 0 else { return nil }
+            value = value << 6 | UInt128(digit)
+        }
+        self.init(low: UInt64(truncatingIfNeeded: value), high: UInt64(truncatingIfNeeded: value >> 64))
+        guard text.elementsEqual(base64) else { return nil }
     }
 }
 

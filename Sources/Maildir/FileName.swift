@@ -99,6 +99,24 @@ enum FileName {
         return result.count <= 48 ? result : []
     }
 
+    /// The field `,G=` of a base name: the id of a message that is a copy.
+    static func carriedID(of base: UnsafeRawBufferPointer) -> ObjectID? {
+        let count = idField.count + 22
+        var rest = base[...]
+        while let comma = rest.firstIndex(of: UInt8(ascii: ",")) {
+            let field = base[comma...].prefix(count)
+            if field.starts(with: idField), field.endIndex == base.endIndex || base[field.endIndex] == UInt8(ascii: ",") {
+                return ObjectID(base64: field.dropFirst(idField.count))
+            }
+            rest = base[(comma + 1)...]
+        }
+        return nil
+    }
+
+    static func field(carrying id: ObjectID) -> [UInt8] { idField + id.base64 }
+
+    private static let idField = Array(",G=".utf8)
+
     /// When a message came into its mailbox (RFC 8514), in seconds since the epoch: the time with which its name begins, as
     /// whoever puts a file into a Maildir makes a name of that moment. So it is the same again if side files are lost. Of a name
     /// without a time that can be true, `now`.

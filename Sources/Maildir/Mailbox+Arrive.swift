@@ -6,13 +6,14 @@ import MailStore
 struct Arriving {
     var flags = FlagSet()
     var base: [UInt8] = []
+    /// Its id comes from `base`.
     var row: MessageRow
 }
 
 extension Mailbox {
     /// Under the lock: gives messages UIDs, puts their files into cur/, and logs them: all, or none.
     ///
-    /// `describe` fills in flags, base name, dates and size of each. `place` puts the file into a directory under a name, without
+    /// `describe` fills in flags, base name, date and size of each. `place` puts the file into a directory under a name, without
     /// replacing another; false and `errno` if it fails.
     func arrive(
         _ count: Int, names: NameMaker, describe: (Int, inout Arriving) throws(StoreError) -> Void,
@@ -30,11 +31,14 @@ extension Mailbox {
             transaction.summary.cur = try changingCur { () throws(StoreError) in
                 for index in 0..<count {
                     guard let uid = UID(UInt32(truncatingIfNeeded: transaction.summary.uidNext)) else { break }
-                    var arrival = Arriving(row: MessageRow(uid: uid.rawValue, id: .random()))
+                    var arrival = Arriving(row: MessageRow(uid: uid.rawValue, id: ObjectID(low: 0, high: 0)))
                     arrival.row.place = .hasInfo
                     arrival.row.modSequence = transaction.summary.modSequence
                     try describe(index, &arrival)
-                    arrival.row.saveDate = arrival.base.withUnsafeBytes { FileName.saveDate(FileName.ArrivalKey($0), now: time) }
+                    arrival.base.withUnsafeBytes { base in
+                        arrival.row.id = ObjectID(baseName: base)
+                        arrival.row.saveDate = FileName.saveDate(FileName.ArrivalKey(base), now: time)
+                    }
                     arrival.row.flags = arrival.flags.system
                     arrival.row.nameFlags = arrival.flags.system
                     arrival.row.keywords = try keywordSet(arrival.flags.keywords, in: &transaction)

@@ -14,20 +14,22 @@ extension Mailbox {
 
     /// Under the lock: writes an index of the whole state, and a new log that begins with it.
     ///
-    /// `isLogged` tells whether whoever has read the present log knows all of the state.
-    func checkpoint(isLogged: Bool = true) throws(StoreError) {
+    /// `isLogged` tells whether whoever has read the present log knows all of the state. `id`: the mailbox's from now on.
+    func checkpoint(isLogged: Bool = true, id: ObjectID? = nil) throws(StoreError) {
         try verifyRows()
         try raiseCeiling(of: &state.summary)
-        try Self.checkpoint(&state, in: directory, isLogged: isLogged, after: state.log.header.generation)
+        try Self.checkpoint(&state, in: directory, isLogged: isLogged, after: state.log.header.generation,
+                            id: id ?? state.log.header.mailboxID)
         directory.setMark(state.mark)
     }
 
     static func checkpoint(
-        _ state: inout MailboxState, in directory: MailboxDirectory, isLogged: Bool, after generation: UInt64
+        _ state: inout MailboxState, in directory: MailboxDirectory, isLogged: Bool, after generation: UInt64,
+        id: ObjectID
     ) throws(StoreError) {
         guard let table = state.table else { return }
         let old = state.log.header
-        var header = LogHeader(generation: generation + 1, uidValidity: old.uidValidity, mailboxID: old.mailboxID,
+        var header = LogHeader(generation: generation + 1, uidValidity: old.uidValidity, mailboxID: id,
                                summary: state.summary)
         header.baseGeneration = isLogged ? old.generation : .max
         header.baseLength = UInt64(state.log.position)
@@ -35,7 +37,7 @@ extension Mailbox {
         let logBytes = header.bytes()
         let chain = logBytes.withUnsafeBytes { crc32c($0) }
         var index = IndexHeader(generation: header.generation, logPosition: UInt64(LogHeader.byteCount), logChain: chain,
-                                uidValidity: old.uidValidity, mailboxID: old.mailboxID, summary: state.summary, count: 0,
+                                uidValidity: old.uidValidity, mailboxID: id, summary: state.summary, count: 0,
                                 forgottenExpunges: table.expunged.forgotten)
         let indexBytes = bytes(&index, table, state.keywords)
         if isLogged { keepOld(directory) }

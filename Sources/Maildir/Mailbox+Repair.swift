@@ -88,7 +88,7 @@ extension Mailbox {
         recount(&state)
         state.summary.ceiling = try account.reserveUIDs(directory.folder, uidValidity: uidValidity, id: id,
                                                         uidNext: state.summary.uidNext)
-        try checkpoint(&state, in: directory, isLogged: false, after: header.generation)
+        try checkpoint(&state, in: directory, isLogged: false, after: header.generation, id: id)
         directory.setMark(state.mark)
         _ = directory.root.unlink(LogFile.repairName)
         return state

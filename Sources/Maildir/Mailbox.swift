@@ -204,8 +204,31 @@ final class Mailbox {
                 try commit(transaction)
             }
         } else {
-            try account.adopt(directory.folder, uidValidity: header.uidValidity, id: header.mailboxID,
-                              ceiling: state.summary.ceiling)
+            try adopt()
+        }
+    }
+
+    /// The account does not know the mailbox. If its directory is a copy of another's, files of ours included, it gets an id of
+    /// its own: no two mailboxes may have the same (RFC 8474 §4).
+    private func adopt() throws(StoreError) {
+        func isAdopted() throws(StoreError) -> Bool {
+            let header = state.log.header
+            return try account.adopt(directory.folder, uidValidity: header.uidValidity, id: header.mailboxID,
+                                     ceiling: state.summary.ceiling)
+        }
+        if try isAdopted() { return }
+        guard hasRows else {
+            // This is for whoever has the messages.
+            _ = try Mailbox(directory, account, hasRows: true)
+            state = try Self.load(directory, account, logger, hasRows: false)
+            return
+        }
+        try locked { () throws(StoreError) in
+            // Another session may have done it meanwhile.
+            if try isAdopted() { return }
+            try checkpoint(isLogged: false, id: .random())
+            logger.notice("The mailbox is a copy of another's directory and has an id of its own now")
+            _ = try isAdopted()
         }
     }
 

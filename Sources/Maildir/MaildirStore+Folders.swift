@@ -9,12 +9,14 @@ extension MaildirStore {
     private static let making = Array("..imapd.making.".utf8)
     private static let removing = Array("..imapd.removing.".utf8)
 
-    public func create(_ name: MailboxName, use: SpecialUse?) throws(StoreError) {
+    @discardableResult
+    public func create(_ name: MailboxName, use: SpecialUse?) throws(StoreError) -> ObjectID {
         if try existingFolder(name) != nil { throw .mailboxExists(name) }
         let folder = try naming.folder(name)
         if let use, account.uses().contains(where: { $0.value == use && isFolder($0.key) }) { throw .specialUseTaken(use) }
         // Made aside and renamed into place, it is there whole or not at all.
         let temporary = Self.making + names.next()
+        let id = ObjectID.random()
         guard maildir.makeDirectory(temporary), let directory = maildir.open(temporary, O_RDONLY | O_DIRECTORY) else {
             throw failure("creating", folder.directory)
         }
@@ -23,7 +25,6 @@ extension MaildirStore {
             guard ["cur", "new", "tmp"].allSatisfy({ directory.makeDirectory($0.utf8) }),
                   directory.open("maildirfolder".utf8, O_WRONLY | O_CREAT | O_EXCL) != nil
             else { throw failure("creating", folder.directory) }
-            let id = ObjectID.random()
             let uidValidity = try account.begin(folder, id: id)
             var summary = Summary()
             summary.ceiling = 1 + Account.reserve
@@ -39,6 +40,7 @@ extension MaildirStore {
         }
         guard maildir.sync() else { throw failure("creating", folder.directory) }
         if let use { try account.locked { () throws(StoreError) in try account.setUse(use, of: folder) } }
+        return id
     }
 
     public func delete(_ name: MailboxName) throws(StoreError) {

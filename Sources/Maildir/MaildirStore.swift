@@ -114,7 +114,6 @@ public final class MaildirStore: MailStore {
     public func status(_ name: MailboxName, wantsSize: Bool) throws(StoreError) -> MailboxStatus {
         let quick = try openMailbox(name, hasRows: false)
         var summary = quick.state.summary
-        let uidValidity = quick.state.uidValidity
         if quick.isScanDue || wantsSize && summary.unsized > 0 {
             let open = try OpenMaildir(Mailbox(quick.directory, account, hasRows: true), readOnly: true, names: names,
                                        target: { (name) throws(StoreError) in throw .noSuchMailbox(name) }, onClose: { _ in })
@@ -127,7 +126,7 @@ public final class MaildirStore: MailStore {
             }
             summary = open.mailbox.state.summary
         }
-        var status = MailboxStatus(uidValidity: uidValidity)
+        var status = MailboxStatus(uidValidity: quick.state.uidValidity, id: quick.state.log.header.mailboxID)
         status.messages = Int(summary.messages)
         status.recent = Int(summary.recent)
         status.unseen = Int(summary.unseen)

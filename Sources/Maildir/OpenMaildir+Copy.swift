@@ -63,8 +63,8 @@ extension OpenMaildir {
                 arrival.flags = FlagSet(system: row.flags, keywords: set)
                 arrival.row.internalDate = row.internalDate
                 arrival.row.size = row.size
-                arrival.row.id = row.id
                 arrival.base = names.next() + table.withBaseName(source.row) { FileName.sizes(of: $0) }
+                    + FileName.field(carrying: row.id)
             } place: { (index, directory, name) in
                 let source = located[index]
                 if source.directory.link(source.name, to: directory, name) { return true }

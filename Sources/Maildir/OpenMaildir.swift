@@ -66,6 +66,7 @@ final class OpenMaildir: OpenMailbox {
     func openTarget(_ name: MailboxName) throws(StoreError) -> Mailbox { try target(name) }
 
     var uidValidity: UIDValidity { mailbox.state.uidValidity }
+    var id: ObjectID { mailbox.state.log.header.mailboxID }
     var uidNext: UInt32 { UInt32(clamping: mailbox.state.summary.uidNext) }
     /// No change up to this is untold: a client that remembers it must not miss one.
     var highestModSequence: ModSequence {

@@ -6,6 +6,7 @@ import Synchronization
 /// A mailbox as all sessions share it.
 final class MemoryMailbox: Sendable {
     let uidValidity: UIDValidity
+    let id = ObjectID.random()
     let use: SpecialUse?
     private let state = Mutex(State())
 
@@ -93,8 +94,8 @@ extension MemoryMailbox.State {
         return gone
     }
 
-    func status(uidValidity: UIDValidity, wantsSize: Bool) -> MailboxStatus {
-        var status = MailboxStatus(uidValidity: uidValidity)
+    func status(of mailbox: MemoryMailbox, wantsSize: Bool) -> MailboxStatus {
+        var status = MailboxStatus(uidValidity: mailbox.uidValidity, id: mailbox.id)
         status.messages = records.count
         status.uidNext = uidNext
         status.highestModSequence = highestModSequence

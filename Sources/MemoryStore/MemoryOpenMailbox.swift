@@ -38,6 +38,8 @@ final class MemoryOpenMailbox: OpenMailbox {
 
     var uidValidity: UIDValidity { mailbox.uidValidity }
 
+    var id: ObjectID { mailbox.id }
+
     var uids: [UID] { picture.map(\.uid) }
 
     private func index(of uid: UID) -> Int? {

@@ -31,7 +31,7 @@ final class MemoryStore: MailStore {
 
     func status(_ name: MailboxName, wantsSize: Bool) throws(StoreError) -> MailboxStatus {
         let mailbox = try account.mailbox(name)
-        return mailbox.withLock { state in state.status(uidValidity: mailbox.uidValidity, wantsSize: wantsSize) }
+        return mailbox.withLock { state in state.status(of: mailbox, wantsSize: wantsSize) }
     }
 
     func open(_ name: MailboxName, readOnly: Bool) throws(StoreError) -> any OpenMailbox {
@@ -48,12 +48,12 @@ final class MemoryStore: MailStore {
 // MARK: - The tree of names
 
 extension MemoryStore {
-    func create(_ name: MailboxName, use: SpecialUse?) throws(StoreError) {
+    func create(_ name: MailboxName, use: SpecialUse?) throws(StoreError) -> ObjectID {
         try check(name)
-        try account.withLock { (state) throws(StoreError) in
+        return try account.withLock { (state) throws(StoreError) in
             guard state.mailboxes[name] == nil else { throw .mailboxExists(name) }
             if let use, state.mailboxes.values.contains(where: { $0.use == use }) { throw .specialUseTaken(use) }
-            _ = state.add(name, use: use)
+            return state.add(name, use: use).id
         }
     }
 

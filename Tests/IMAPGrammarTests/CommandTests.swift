@@ -24,7 +24,7 @@ private func box(_ name: String) -> MailboxName { MailboxName(name)! }
         ("a UNSUBSCRIBE iNbOx", .authenticated(.unsubscribe(.inbox))),
         ("a STATUS x (MESSAGES uidnext)", .authenticated(.status(box("x"), [.messages, .uidNext]))),
         ("a STATUS x ()", .authenticated(.status(box("x"), []))),
-        ("a STATUS x (MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN DELETED SIZE HIGHESTMODSEQ)",
+        ("a STATUS x (MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN DELETED SIZE HIGHESTMODSEQ MAILBOXID)",
          .authenticated(.status(box("x"), StatusItem.allCases))),
         ("a COPY 1,3 x", .selected(.copy(SequenceSetRuleTests.set((1, 1), (3, 3)), byUID: false, to: box("x")))),
         ("a UID COPY $ x", .selected(.copy(.lastCommand, byUID: true, to: box("x")))),

@@ -281,7 +281,7 @@ private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
     }
 
     @Test func status() {
-        #expect(written { $0.status(MailboxName("blurdybloop")!, [(.messages, 231), (.uidNext, 44292)]) }
+        #expect(written { $0.status(MailboxName("blurdybloop")!, [(.messages, .number(231)), (.uidNext, .number(44292))]) }
             == "* STATUS blurdybloop (MESSAGES 231 UIDNEXT 44292)\r\n")
         #expect(written { $0.status(.inbox, []) } == "* STATUS INBOX ()\r\n")
     }

@@ -7,6 +7,33 @@ import Testing
 @Suite struct ConformanceTests {
     static let message = "Subject: one\r\n\r\nHello\r\n"
 
+    // MARK: Ids
+
+    @Test(arguments: StoreKind.allCases)
+    func `A message keeps its id through COPY, MOVE and RENAME`(_ kind: StoreKind) throws {
+        let store = try kind.makeAccount().openStore()
+        for text in ["one", "two", "one"] { try store.append(text + "\r\n") }
+        let made = try store.create("A", use: nil)
+        let inbox = try store.open(.inbox, readOnly: false)
+        func ids(_ mailbox: any OpenMailbox) throws -> [ObjectID] { try mailbox.uids.map { try mailbox.identity($0).id } }
+        let before = try ids(inbox)
+        #expect(Set(before).count == 3, "what came twice are two messages")
+        _ = try inbox.copy([1, 2], to: "A")
+        _ = try inbox.copy([2], to: .inbox)
+        _ = try inbox.move([3], to: "A")
+        try store.rename("A", to: "B")
+        let b = try store.open("B", readOnly: true)
+        #expect(try ids(b) == before)
+        #expect(b.id == made)
+        _ = try inbox.refresh()
+        inbox.forget([3])
+        #expect(try ids(inbox) == [before[0], before[1], before[1]])
+        #expect(try store.status("B", wantsSize: false).id == made)
+        #expect(try store.status(.inbox, wantsSize: false).id == inbox.id)
+        #expect(inbox.id != made)
+        #expect(throws: StoreError.self) { try b.identity(9) }
+    }
+
     // MARK: Mailboxes
 
     @Test(arguments: StoreKind.allCases)

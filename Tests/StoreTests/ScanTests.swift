@@ -296,6 +296,71 @@ import Testing
         }
     }
 
+    @Test func `Ids stay if side files are lost, those of copies too`() throws {
+        let account = try MaildirAccount()
+        let store = try account.openStore()
+        try account.deliver("1700000000.M1P1.host,S=2", "delivered\n")
+        try store.append("appended\r\n")
+        try store.create("B", use: nil)
+        try store.create("C", use: nil)
+        func ids(_ name: MailboxName, _ store: any MailStore) throws -> [String: ObjectID] {
+            let open = try store.open(name, readOnly: false)
+            return try Dictionary(uniqueKeysWithValues: open.uids.map { (try open.text($0), try open.identity($0).id) })
+        }
+        let before = try ids(.inbox, store)
+        #expect(before.count == 2)
+        let a = try store.open(.inbox, readOnly: false)
+        _ = try a.copy(a.uids, to: "B")
+        let b = try store.open("B", readOnly: false)
+        _ = try b.move(b.uids, to: "C")
+        #expect(try ids("C", store) == before)
+        for folder in ["", "B", "C"] {
+            let path = account.folder(folder).path
+            for name in try FileManager.default.contentsOfDirectory(atPath: path) where name.hasPrefix("imapd.") {
+                try FileManager.default.removeItem(atPath: path + "/" + name)
+            }
+        }
+        let again = try account.openStore()
+        #expect(try ids(.inbox, again) == before)
+        #expect(try ids("C", again) == before)
+    }
+
+    @Test(arguments: [
+        (",G=AAAAAAAAAAAAAAAAAAAAAB", 1), (",S=5,G=AAAAAAAAAAAAAAAAAAAAAB,W=6", 1), (",G=x,G=AAAAAAAAAAAAAAAAAAAAAC", 2),
+        (",G=", nil), (",G=AAAAAAAAAAAAAAAAAAAAA", nil), (",G=AAAAAAAAAAAAAAAAAAAAABC", nil), ("G=AAAAAAAAAAAAAAAAAAAAAB", nil),
+        (",G=AAAAAAAAAAAAAAAAAAAA.B", nil), (",G=zzzzzzzzzzzzzzzzzzzzzz", nil), (",", nil), ("", nil),
+    ] as [(String, UInt64?)])
+    func `The id of a copy stands in its name`(_ fields: String, _ low: UInt64?) {
+        let name = Array("1700000000.M1P1.host\(fields)".utf8)
+        #expect(name.withUnsafeBytes { FileName.carriedID(of: $0) } == low.map { ObjectID(low: $0, high: 0) })
+    }
+
+    @Test func `An id in a name comes back`() {
+        for _ in 0..<1000 {
+            let id = ObjectID.random()
+            let name = Array("1700000000.M1P1.host".utf8) + FileName.field(carrying: id)
+            #expect(name.withUnsafeBytes { FileName.carriedID(of: $0) } == id)
+        }
+    }
+
+    @Test(arguments: [true, false])
+    func `A folder that is a copy of another has an id of its own`(_ isOpenedFirst: Bool) throws {
+        let account = try MaildirAccount()
+        let store = try account.openStore()
+        let id = try store.create("A", use: nil)
+        try store.append("one\r\n", to: "A")
+        try store.open("A", readOnly: false).add(.seen, to: [1])
+        try FileManager.default.copyItem(at: account.folder("A"), to: account.folder("B"))
+        let other = isOpenedFirst ? try store.open("B", readOnly: false).id : try store.status("B", wantsSize: false).id
+        #expect(other != id)
+        #expect(try store.status("A", wantsSize: false).id == id)
+        let again = try account.openStore()
+        #expect(try again.status("B", wantsSize: false).id == other)
+        let b = try again.open("B", readOnly: false)
+        #expect(b.uids == [1] && b.flags(1) == .seen && b.id == other)
+        #expect(try b.identity(1).id == again.open("A", readOnly: true).identity(1).id, "the messages are the same")
+    }
+
     @Test(arguments: [
         ("", [], true, false), (":2,", [], true, true), (":2,S", [.seen], true, true), (":2,DFRST", SystemFlags.all, true, true),
         (":2,SF", [.seen, .flagged], false, true), (":2,PS", [.seen], false, true), (":1,S", [], false, true), (":", [], false, true),

@@ -17,9 +17,9 @@ public struct FetchCommand: Hashable, Sendable {
     }
 }
 
-/// RFC 9051 §6.4.5, RFC 3501 §6.4.5 (RFC822…), RFC 7162 (MODSEQ), RFC 8514 (SAVEDATE).
+/// RFC 9051 §6.4.5, RFC 3501 §6.4.5 (RFC822…), RFC 7162 (MODSEQ), RFC 8514 (SAVEDATE), RFC 8474 (EMAILID, THREADID).
 public enum FetchAttribute: Hashable, Sendable {
-    case envelope, flags, internalDate, uid, modSeq, saveDate
+    case envelope, flags, internalDate, uid, modSeq, saveDate, emailID, threadID
     /// BODY without a section: BODYSTRUCTURE without extension data.
     case body
     case bodyStructure

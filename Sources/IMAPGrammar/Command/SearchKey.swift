@@ -1,6 +1,6 @@
 import IMAPTypes
 
-/// search-key (RFC 9051 §6.4.4, §9; RFC 3501 for the keys of \Recent; RFC 8514 for those of the save date). Strings are in the
+/// search-key (RFC 9051 §6.4.4, §9; RFC 3501 for the keys of \Recent; RFC 8514, RFC 8474). Strings are in the
 /// command's charset.
 public indirect enum SearchKey: Hashable, Sendable {
     case all
@@ -19,6 +19,8 @@ public indirect enum SearchKey: Hashable, Sendable {
     /// By SAVEDATE.
     case savedBefore(CalendarDay), savedOn(CalendarDay), savedSince(CalendarDay)
     case saveDateSupported
+    /// `nil` for an id that no message here can have.
+    case emailID(ObjectID?), threadID(ObjectID?)
     case larger(UInt64), smaller(UInt64)
     case sequence(SequenceSet)
     case uid(SequenceSet)

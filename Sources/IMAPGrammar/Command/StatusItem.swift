@@ -1,4 +1,4 @@
-/// RFC 9051 §6.3.11, RFC 3501 §6.3.10 (RECENT), RFC 7162 §3.1.7 (HIGHESTMODSEQ).
+/// RFC 9051 §6.3.11, RFC 3501 §6.3.10 (RECENT), RFC 7162 §3.1.7 (HIGHESTMODSEQ), RFC 8474 §4.3.
 public enum StatusItem: String, Hashable, Sendable, CaseIterable {
     case messages = "MESSAGES"
     case recent = "RECENT"
@@ -8,4 +8,5 @@ public enum StatusItem: String, Hashable, Sendable, CaseIterable {
     case deleted = "DELETED"
     case size = "SIZE"
     case highestModSeq = "HIGHESTMODSEQ"
+    case mailboxID = "MAILBOXID"
 }

@@ -3,7 +3,7 @@ import IMAPTypes
 extension Parser {
     private enum Attribute: String, CaseIterable {
         case envelope = "ENVELOPE", flags = "FLAGS", internalDate = "INTERNALDATE", uid = "UID", modSeq = "MODSEQ"
-        case saveDate = "SAVEDATE"
+        case saveDate = "SAVEDATE", emailID = "EMAILID", threadID = "THREADID"
         case body = "BODY", bodyPeek = "BODY.PEEK", bodyStructure = "BODYSTRUCTURE"
         case binary = "BINARY", binaryPeek = "BINARY.PEEK", binarySize = "BINARY.SIZE"
         case rfc822 = "RFC822", rfc822Header = "RFC822.HEADER", rfc822Size = "RFC822.SIZE", rfc822Text = "RFC822.TEXT"
@@ -61,7 +61,8 @@ extension Parser {
     ///                   "BINARY.SIZE" section-binary
     ///
     /// And RFC822, RFC822.HEADER, RFC822.TEXT (RFC 3501 §9), RFC822.PEEK, RFC822.TEXT.PEEK (RFC 1730 §9; Outlook sends
-    /// the former still), MODSEQ (RFC 7162 §7), SAVEDATE (RFC 8514 §5).
+    /// the former still), MODSEQ (RFC 7162 §7), SAVEDATE (RFC 8514 §5), EMAILID and THREADID
+    /// (RFC 8474 §7).
     private mutating func fetchAttribute() throws(SyntaxError) -> FetchAttribute {
         let start = at
         switch Self.attributes[word()] {
@@ -71,6 +72,8 @@ extension Parser {
         case .uid: return .uid
         case .modSeq: return .modSeq
         case .saveDate: return .saveDate
+        case .emailID: return .emailID
+        case .threadID: return .threadID
         case .bodyStructure: return .bodyStructure
         case .body:
             guard isSectionNext else { return .body }

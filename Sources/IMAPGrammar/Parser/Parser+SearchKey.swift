@@ -6,6 +6,7 @@ extension Parser {
         case draft = "DRAFT", flagged = "FLAGGED", from = "FROM", header = "HEADER", keyword = "KEYWORD", larger = "LARGER"
         case modSeq = "MODSEQ", new = "NEW", not = "NOT", old = "OLD", on = "ON", or = "OR", recent = "RECENT", seen = "SEEN"
         case savedBefore = "SAVEDBEFORE", savedOn = "SAVEDON", savedSince = "SAVEDSINCE", saveDateSupported = "SAVEDATESUPPORTED"
+        case emailID = "EMAILID", threadID = "THREADID"
         case sentBefore = "SENTBEFORE", sentOn = "SENTON", sentSince = "SENTSINCE", since = "SINCE", smaller = "SMALLER"
         case subject = "SUBJECT", text = "TEXT", to = "TO", uid = "UID", unanswered = "UNANSWERED", undeleted = "UNDELETED"
         case undraft = "UNDRAFT", unflagged = "UNFLAGGED", unkeyword = "UNKEYWORD", unseen = "UNSEEN"
@@ -76,6 +77,8 @@ extension Parser {
         case .savedOn: return .savedOn(try dateArgument())
         case .savedSince: return .savedSince(try dateArgument())
         case .saveDateSupported: return .saveDateSupported
+        case .emailID: return .emailID(try objectArgument(.message))
+        case .threadID: return .threadID(try objectArgument(.thread))
         case .larger: return .larger(try sizeArgument())
         case .smaller: return .smaller(try sizeArgument())
         case .uid:
@@ -108,6 +111,11 @@ extension Parser {
     private mutating func sizeArgument() throws(SyntaxError) -> UInt64 {
         try sp()
         return try number64()
+    }
+
+    private mutating func objectArgument(_ kind: ObjectKind) throws(SyntaxError) -> ObjectID? {
+        try sp()
+        return try objectid(kind)
     }
 
     private mutating func keywordArgument() throws(SyntaxError) -> Keyword {

@@ -1,6 +1,6 @@
 import IMAPTypes
 
-/// resp-text-code (RFC 9051 §7.1, RFC 5530, RFC 7162, RFC 6154).
+/// resp-text-code (RFC 9051 §7.1, RFC 5530, RFC 7162, RFC 6154, RFC 8474).
 public enum ResponseCode: Sendable {
     case alert, alreadyExists, authenticationFailed, authorizationFailed, cannot, clientBug, closed, contactAdmin
     case corruption, expired, expungeIssued, hasChildren, inUse, limit, nonexistent, noPerm, overQuota, parse
@@ -14,6 +14,8 @@ public enum ResponseCode: Sendable {
     /// Source and destination UIDs, pair by pair in the given order.
     case copyUID(UIDValidity, source: [UID], destination: [UID])
     case highestModSeq(ModSequence)
+    /// RFC 8474 §4.
+    case mailboxID(ObjectID)
     /// By sequence number or UID, as the command named its messages.
     case modified([UInt32])
     case permanentFlags(SystemFlags, [Keyword], canCreate: Bool)

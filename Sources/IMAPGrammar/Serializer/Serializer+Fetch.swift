@@ -48,6 +48,18 @@ extension Serializer {
         dateTime(date)
     }
 
+    /// "EMAILID" SP "(" objectid ")"
+    public mutating func fetchEmailID(_ id: ObjectID) {
+        write("EMAILID ")
+        objectid(id, .message)
+    }
+
+    /// "THREADID" SP ( "(" objectid ")" / nil )
+    public mutating func fetchThreadID(_ id: ObjectID) {
+        write("THREADID ")
+        objectid(id, .thread)
+    }
+
     /// "RFC822.SIZE" SP number64
     public mutating func fetchSize(_ size: UInt64) {
         write("RFC822.SIZE ")

@@ -120,17 +120,25 @@ extension Serializer {
         close()
     }
 
+    public enum StatusValue: Hashable, Sendable {
+        case number(UInt64)
+        case mailboxID(ObjectID)
+    }
+
     /// "STATUS" SP mailbox SP "(" [status-att-list] ")"
     ///
     /// status-att-list =  status-att-val *(SP status-att-val)
-    public mutating func status(_ name: MailboxName, _ values: [(StatusItem, UInt64)]) {
+    public mutating func status(_ name: MailboxName, _ values: [(StatusItem, StatusValue)]) {
         write("* STATUS ")
         mailbox(name)
         space()
         parenthesized(values) { (serializer, value) in
             serializer.bytes(of: value.0)
             serializer.space()
-            serializer.number(value.1)
+            switch value.1 {
+            case .number(let number): serializer.number(number)
+            case .mailboxID(let id): serializer.objectid(id, .mailbox)
+            }
         }
         crlf()
     }

@@ -132,6 +132,9 @@ extension Serializer {
         case .highestModSeq(let value):
             write("HIGHESTMODSEQ ")
             number(value)
+        case .mailboxID(let id):
+            write("MAILBOXID ")
+            objectid(id, .mailbox)
         case .modified(let numbers):
             write("MODIFIED ")
             sequenceSet(numbers)

@@ -3,7 +3,7 @@ import IMAPTypes
 import MailStore
 
 extension Authenticated {
-    /// CREATE (RFC 9051 §6.3.4, RFC 6154 §3).
+    /// CREATE (RFC 9051 §6.3.4, RFC 6154 §3, RFC 8474 §4.1).
     ///
     /// A separator at the end tells us nothing: any mailbox can have others below it.
     func create(_ name: MailboxName, _ uses: [SpecialUse?]) throws(CommandFailure) -> Completion {
@@ -15,7 +15,7 @@ extension Authenticated {
             guard use == nil || use == wanted else { throw .severalSpecialUses }
             use = wanted
         }
-        try storing { () throws(StoreError) in try store.create(name, use: use) }
-        return .ok("CREATE completed")
+        let id = try storing { () throws(StoreError) in try store.create(name, use: use) }
+        return .ok("CREATE completed", .mailboxID(id))
     }
 }

@@ -50,6 +50,7 @@ extension Selected {
         wire.note(.uidValidity(mailbox.uidValidity), "UIDs are valid")
         wire.note(.uidNext(mailbox.uidNext), "The next UID")
         wire.note(.highestModSeq(mailbox.highestModSequence), "The highest mod-sequence")
+        wire.note(.mailboxID(mailbox.id), "The mailbox for ever")
         if features.contains(.imap4rev2) { try account.listSelected(mailbox.name) }
     }
 

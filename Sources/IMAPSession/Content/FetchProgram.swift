@@ -25,7 +25,7 @@ struct FetchProgram {
         let scopes = attributes.map(\.scope)
         scope = scopes.contains(.structure) ? .whole : scopes.contains(.header) ? .header : nil
         needsDetails = attributes.contains { $0 == .internalDate || $0 == .rfc822Size }
-        needsIdentity = attributes.contains(.saveDate)
+        needsIdentity = attributes.contains { $0 == .saveDate || $0 == .emailID || $0 == .threadID }
         needsWhole = attributes.contains { $0.scope == .bytes }
         setsSeen = attributes.contains(where: \.setsSeen)
         keptItems = needsContent ? KeptItems(attributes) : nil
@@ -37,8 +37,8 @@ extension FetchAttribute {
 
     fileprivate var scope: Scope {
         switch self {
-        case .flags, .internalDate, .saveDate, .uid, .modSeq, .rfc822Size: .none
-        case .envelope, .rfc822Header: .header
+        case .flags, .internalDate, .saveDate, .emailID, .uid, .modSeq, .rfc822Size: .none
+        case .envelope, .threadID, .rfc822Header: .header
         case .body, .bodyStructure, .rfc822Text: .structure
         case .rfc822: .bytes
         case .bodySection(let section, _, _):

@@ -1,8 +1,9 @@
 import IMAPGrammar
+import IMAPTypes
 import MailMessage
 
 /// What is kept of a message, so that it need not be read again: ENVELOPE, BODY and BODYSTRUCTURE as they go on the wire, and
-/// the lines of those header fields that clients and SORT, THREAD and SEARCH ask for.
+/// the lines of those header fields that clients and SORT, THREAD and SEARCH ask for, and what THREADID is made of.
 ///
 /// Everything here is what the message's bytes would give; what is absent is read from the message.
 struct KeptRecord {
@@ -12,6 +13,8 @@ struct KeptRecord {
         case envelopeUTF8, bodyUTF8, bodyStructureUTF8
         /// Whole fields with CRLF for every line end, in the order of the message, and an empty line.
         case fields
+        /// `ThreadID`, high half first; no bytes if the header tells none.
+        case threadID
 
         var inUTF8: Item { Item(rawValue: rawValue + 3) ?? self }
     }
@@ -59,10 +62,24 @@ struct KeptRecord {
 
     var fields: UnsafeRawBufferPointer? { self[.fields] }
 
+    /// `nil` if it was not kept; `.some(nil)` if the header tells none.
+    var threadID: ObjectID?? {
+        guard let bytes = self[.threadID] else { return nil }
+        guard bytes.count == 16 else { return .some(nil) }
+        return ObjectID(low: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self),
+                        high: bytes.loadUnaligned(as: UInt64.self))
+    }
+
+    static func bytes(_ id: ObjectID?) -> [UInt8] {
+        guard let id else { return [] }
+        return withUnsafeBytes(of: (id.high, id.low)) { Array($0) }
+    }
+
     func has(_ items: KeptItems) -> Bool {
         (!items.contains(.envelope) || length(Item.envelope.rawValue) != nil)
             && (!items.contains(.body) || length(Item.body.rawValue) != nil)
             && (!items.contains(.bodyStructure) || length(Item.bodyStructure.rawValue) != nil)
+            && (!items.contains(.threadID) || length(Item.threadID.rawValue) != nil)
             && (!items.contains(.fields) || length(Item.fields.rawValue) != nil)
     }
 
@@ -83,7 +100,7 @@ struct KeptRecord {
 
     /// Another set of fields, or another way to write an item, is another format; `version` must change with the latter.
     private static let format: UInt32 = {
-        let version: UInt32 = 1
+        let version: UInt32 = 2
         var hash: UInt32 = 0x811C_9DC5 ^ version
         for name in fieldNames {
             for byte in name + [0] { hash = (hash ^ UInt32(byte)) &* 0x0100_0193 }
@@ -121,6 +138,7 @@ struct KeptItems: OptionSet {
     static let body = KeptItems(rawValue: 2)
     static let bodyStructure = KeptItems(rawValue: 4)
     static let fields = KeptItems(rawValue: 8)
+    static let threadID = KeptItems(rawValue: 16)
 
     init(rawValue: UInt8) { self.rawValue = rawValue }
 
@@ -132,11 +150,12 @@ struct KeptItems: OptionSet {
             case .envelope: insert(.envelope)
             case .body: insert(.body)
             case .bodyStructure: insert(.bodyStructure)
+            case .threadID: insert(.threadID)
             case .bodySection(let section, _, _):
                 guard section.part.isEmpty, case .headerFields(let names) = section.text,
                       names.allSatisfy(KeptRecord.hasField) else { return nil }
                 insert(.fields)
-            case .uid, .flags, .modSeq, .internalDate, .saveDate, .rfc822Size: break
+            case .uid, .flags, .modSeq, .internalDate, .saveDate, .emailID, .rfc822Size: break
             case .rfc822, .rfc822Header, .rfc822Text, .binary, .binarySize: return nil
             }
         }

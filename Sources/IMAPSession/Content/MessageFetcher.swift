@@ -142,14 +142,20 @@ final class MessageFetcher {
         case .modSeq: sink.out.fetchModSeq(message.metadata.modSequence)
         case .internalDate: sink.out.fetchInternalDate(InternalDate(seconds: message.details?.internalDate ?? 0))
         case .saveDate: sink.out.fetchSaveDate(InternalDate(seconds: message.identity?.saveDate ?? 0))
+        case .emailID: if let identity = message.identity { sink.out.fetchEmailID(identity.id) }
         case .rfc822Size: sink.out.fetchSize(message.details?.size ?? 0)
         default: break
         }
     }
 
+    private func writeThreadID(_ id: ObjectID?, of message: Message) {
+        if let id = id ?? message.identity?.id { sink.out.fetchThreadID(id) }
+    }
+
     private func write(_ attribute: FetchAttribute, of message: Message) throws(ContentFailure) {
         switch attribute {
-        case .uid, .flags, .modSeq, .internalDate, .saveDate, .rfc822Size: writeMetadata(attribute, of: message)
+        case .uid, .flags, .modSeq, .internalDate, .saveDate, .emailID, .rfc822Size: writeMetadata(attribute, of: message)
+        case .threadID: if let structure = message.structure { writeThreadID(ThreadID.of(structure), of: message) }
         case .envelope:
             sink.out.write("ENVELOPE ")
             if let structure = message.structure { writer.envelope(structure, of: MessageStructure.root, into: &sink.out) }
@@ -198,6 +204,7 @@ final class MessageFetcher {
                 if case .headerFields(let names) = section.text, let fields = record.fields {
                     writeFields(names, isNot: false, of: fields, partial)
                 }
+            case .threadID: writeThreadID(record.threadID ?? nil, of: message)
             default: writeMetadata(attribute, of: message)
             }
         }

@@ -90,7 +90,7 @@ final class MessageSearch {
             if first == .yes { return .yes }
             let second = try evaluate(b, &message)
             return second == .yes ? .yes : first == .unknown ? .unknown : second
-        case .received, .saved, .size, .sent, .header, .text:
+        case .received, .saved, .emailID, .threadID, .size, .sent, .header, .text:
             do throws(ContentFailure) {
                 return Answer(try evaluateContent(key, &message))
             } catch {
@@ -105,6 +105,8 @@ final class MessageSearch {
         case .received(let days):
             return days.contains(Self.day(try details(&message).internalDate))
         case .saved(let days): return days.contains(Self.day(try identity(message.uid).saveDate))
+        case .emailID(let id): return try identity(message.uid).id == id
+        case .threadID(let id): return try threadID(&message) == id
         case .size(let sizes): return sizes.contains(try details(&message).size)
         case .sent(let days):
             let value = try header(for: Self.date, &message).value(.date, of: MessageStructure.root)
@@ -128,6 +130,18 @@ final class MessageSearch {
     }
 
     private static let date = Array("Date".utf8)
+
+    private func threadID(_ message: inout Message) throws(ContentFailure) -> ObjectID {
+        if !message.isOpen, let kept = keeper.record(message.uid)?.threadID {
+            if let kept { return kept }
+        } else if let id = ThreadID.of(try header(for: Self.references, &message)) {
+            return id
+        }
+        return try identity(message.uid).id
+    }
+
+    /// Where this field is kept, so are the others that `ThreadID` looks at.
+    private static let references = Array("References".utf8)
 
     private func details(_ message: inout Message) throws(ContentFailure) -> MessageDetails {
         if let details = message.details { return details }

@@ -49,6 +49,7 @@ final class RecordKeeper {
             HeaderBlock.select(KeptRecord.fieldNames, isNot: false, from: bytes, into: &fields)
         })) != nil else { return }
         KeptRecord.append(.fields, fields, to: &record)
+        KeptRecord.append(.threadID, KeptRecord.bytes(ThreadID.of(structure)), to: &record)
         record.withUnsafeBytes { mailbox.keep(uid, $0) }
     }
 

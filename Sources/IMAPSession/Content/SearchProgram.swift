@@ -29,6 +29,8 @@ indirect enum SearchProgram {
     case received(Range<Int64>)
     /// SAVEDATE, likewise.
     case saved(Range<Int64>)
+    case emailID(ObjectID)
+    case threadID(ObjectID)
     /// RFC822.SIZE
     case size(Range<UInt64>)
     /// The Date: field, in days since the epoch.
@@ -44,9 +46,9 @@ indirect enum SearchProgram {
     /// What it costs to ask: 0 nothing, 1 a look at the file, 2 reading the header, 3 reading all.
     var cost: Int {
         switch self {
-        case .all, .none, .flags, .keyword, .recent, .uids, .modSequence, .saved: 0
+        case .all, .none, .flags, .keyword, .recent, .uids, .modSequence, .saved, .emailID: 0
         case .received, .size: 1
-        case .sent, .header: 2
+        case .sent, .header, .threadID: 2
         case .text: 3
         case .not(let key): key.cost
         case .and(let keys): keys.map(\.cost).max() ?? 0
@@ -113,6 +115,8 @@ struct SearchCompiler {
         case .savedSince(let day): return .saved(day.daysSinceEpoch..<Int64.max)
         // Every store knows it.
         case .saveDateSupported: return .all
+        case .emailID(let id): return id.map { .emailID($0) } ?? .none
+        case .threadID(let id): return id.map { .threadID($0) } ?? .none
         case .larger(let size): return size == UInt64.max ? .none : .size(size + 1..<UInt64.max)
         case .smaller(let size): return .size(0..<size)
         case .sequence(let set): return .uids(environment.resolve(set, false))

@@ -33,6 +33,7 @@ final class FakeMailbox: OpenMailbox {
     let name = MailboxName.inbox
     let isReadOnly = false
     let uidValidity = UIDValidity(1)!
+    let id = ObjectID(low: 1, high: 2)
     var uidNext: UInt32 { UInt32(messages.count) + 1 }
     let highestModSequence = ModSequence(1)!
     var keywords: [Keyword] = [Keyword("$Work")!]

@@ -36,12 +36,13 @@ struct KeptRecordTests {
         let names = KeptRecord.fieldNames.map { String(decoding: $0, as: UTF8.self) }
         var attributes: [FetchAttribute] = []
         for _ in 0..<Int.random(in: 1...4, using: &generator) {
-            switch Int.random(in: 0..<8, using: &generator) {
+            switch Int.random(in: 0..<9, using: &generator) {
             case 0: attributes.append(.envelope)
             case 1: attributes.append(.bodyStructure)
             case 2: attributes.append(.body)
             case 3: attributes.append(.flags)
             case 4: attributes.append(.rfc822Size)
+            case 5: attributes.append(.threadID)
             default:
                 let some = (0..<Int.random(in: 1...6, using: &generator)).map { _ in names.randomElement(using: &generator)! }
                 let cased = some.map { Bool.random(using: &generator) ? $0 : $0.uppercased() }
@@ -68,7 +69,7 @@ struct KeptRecordTests {
     }
 
     @Test("what was kept is not read again", arguments: [
-        [FetchAttribute.envelope], [.bodyStructure], [.body, .envelope], [fields(["From", "SUBJECT", "References"]), .rfc822Size],
+        [FetchAttribute.envelope], [.bodyStructure], [.body, .envelope], [.emailID, .threadID], [fields(["From", "SUBJECT", "References"]), .rfc822Size],
     ])
     func notRead(attributes: [FetchAttribute]) throws {
         // Those that have nothing too long.
@@ -78,7 +79,7 @@ struct KeptRecordTests {
         _ = try fetchAll(mailbox, attributes, [])
         #expect(mailbox.opens == names.count)
         _ = try fetchAll(mailbox, attributes, [])
-        _ = try fetchAll(mailbox, [.envelope], .utf8Accept)
+        _ = try fetchAll(mailbox, [.envelope, .threadID, .saveDate], .utf8Accept)
         #expect(mailbox.opens == names.count)
         // Other fields, and what is no field, are read.
         _ = try fetchAll(mailbox, [Self.fields(["Subject", "Received"])], [])
@@ -117,6 +118,7 @@ struct KeptRecordTests {
             .sentBefore(day), .sentSince(day),
             .or(header("Subject", "e"), .and([header("X-Unheard", ""), .not(.sentSince(day))])),
             .and([header("To", "a"), .text(Array("the".utf8)), header("Subject", "e")]),
+            .threadID(ObjectID(digestOf: Array("12345@example.com".utf8))), .not(.threadID(ObjectID(low: 2, high: 0))),
             .or(.body(Array("the".utf8)), header("Cc", "")), .or(header("Message-ID", "@"), header("Received", "x")),
         ]
         func found(_ key: SearchKey, _ mailbox: FakeMailbox) throws -> [UID] {

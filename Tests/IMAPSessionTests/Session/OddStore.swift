@@ -37,7 +37,7 @@ final class OddStore: MailStore {
     func subscribe(_ name: MailboxName) throws(StoreError) { try store.subscribe(name) }
     func unsubscribe(_ name: MailboxName) throws(StoreError) { try store.unsubscribe(name) }
     func exists(_ name: MailboxName) throws(StoreError) -> Bool { try store.exists(name) }
-    func create(_ name: MailboxName, use: SpecialUse?) throws(StoreError) { try store.create(name, use: use) }
+    func create(_ name: MailboxName, use: SpecialUse?) throws(StoreError) -> ObjectID { try store.create(name, use: use) }
     func delete(_ name: MailboxName) throws(StoreError) { try store.delete(name) }
     func rename(_ name: MailboxName, to newName: MailboxName) throws(StoreError) { try store.rename(name, to: newName) }
     func status(_ name: MailboxName, wantsSize: Bool) throws(StoreError) -> MailboxStatus {
@@ -86,6 +86,7 @@ private final class OddMailbox: OpenMailbox {
     var name: MailboxName { mailbox.name }
     var isReadOnly: Bool { mailbox.isReadOnly }
     var uidValidity: UIDValidity { mailbox.uidValidity }
+    var id: ObjectID { mailbox.id }
     var uidNext: UInt32 { mailbox.uidNext }
     var highestModSequence: ModSequence { mailbox.highestModSequence }
     var keywords: [Keyword] { mailbox.keywords }
