@@ -6,11 +6,13 @@ let package = Package(
     name: "imapd",
     products: [
         .executable(name: "imapd", targets: ["imapd"]),
+        .executable(name: "imapctl", targets: ["imapctl"]),
         .library(name: "IMAPGrammar", targets: ["IMAPTypes", "IMAPGrammar"]),
         .library(name: "MailMessage", targets: ["MailMessage"]),
         .library(name: "IMAPServer", targets: ["IMAPServer", "IMAPSession", "MailStore", "MemoryStore", "Maildir", "Authentication"]),
     ],
     dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.5.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-system.git", from: "1.4.0"),
     ],
@@ -33,7 +35,8 @@ let package = Package(
         // The wire and who is on it.
         .target(name: "Transport", dependencies: ["CLinux", "COpenSSL", .product(name: "SystemPackage", package: "swift-system")]),
         .target(name: "Authentication"),
-        .target(name: "SystemAuthentication", dependencies: ["Authentication", "CPAM"]),
+        .target(name: "Privilege", dependencies: ["CLinux", .product(name: "SystemPackage", package: "swift-system")]),
+        .target(name: "SystemAuthentication", dependencies: ["Authentication", "Privilege", "CPAM"]),
 
         // The states of RFC 9051 §3.
         .target(name: "Gate", dependencies: ["IMAPGrammar", "Transport", "Authentication"]),
@@ -42,11 +45,17 @@ let package = Package(
         // Processes.
         .target(name: "IMAPServer", dependencies: ["Gate", "IMAPSession", "Transport", "Authentication", "MailStore",
                                                    .product(name: "Logging", package: "swift-log")]),
-        .target(name: "Daemon", dependencies: ["IMAPServer", "Maildir", "MemoryStore", "SystemAuthentication", "CLinux",
+        .target(name: "Daemon", dependencies: ["IMAPServer", "Maildir", "MemoryStore", "SystemAuthentication", "Privilege", "CLinux",
                                                .product(name: "Logging", package: "swift-log")]),
         .executableTarget(name: "imapd", dependencies: ["Daemon"],
                           // Bound before the first fork, so that no child copies a page to do it.
                           linkerSettings: [.unsafeFlags(["-Xlinker", "-z", "-Xlinker", "now"])]),
+
+        // The administrator's tool: no process forks from it, so it may carry what imapd may not.
+        .target(name: "Control", dependencies: ["Maildir", "MailMessage", "Privilege", "CLinux",
+                                                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                                                .product(name: "Logging", package: "swift-log")]),
+        .executableTarget(name: "imapctl", dependencies: ["Control"]),
 
         .testTarget(name: "IMAPTypesTests", dependencies: ["IMAPTypes", "TestSupport"]),
         .testTarget(name: "IMAPGrammarTests", dependencies: ["IMAPGrammar", "TestSupport"]),
@@ -56,6 +65,7 @@ let package = Package(
         .testTarget(name: "GateTests", dependencies: ["Gate", "Transport", "Authentication", "COpenSSL", "TestSupport"]),
         .testTarget(name: "IMAPServerTests", dependencies: ["IMAPServer", "MemoryStore", "TestSupport"]),
         .testTarget(name: "DaemonTests", dependencies: ["Daemon", "imapd", "TestSupport"]),
+        .testTarget(name: "ControlTests", dependencies: ["Control", "imapctl", "Maildir", "TestSupport"]),
         .testTarget(name: "ClientTests", dependencies: ["imapd", "IMAPGrammar", "TestSupport"], resources: [.copy("Scripts")]),
         // Programs and daemons that tests start, messages that they read, and chance that can be repeated.
         .target(name: "TestSupport", dependencies: ["COpenSSL"], path: "Tests/TestSupport"),

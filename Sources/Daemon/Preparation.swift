@@ -5,6 +5,7 @@ import Logging
 import MailStore
 import Maildir
 import MemoryStore
+import Privilege
 import SystemAuthentication
 import Transport
 

@@ -34,9 +34,9 @@ final class Account {
     private let lockFile: LockFile
     private var file: Handle?
     private var offset = 0
-    private var mailboxes: [FolderName: Mailbox] = [:]
-    private var lastUIDValidity: UInt32 = 0
-    private var lineCount = 0
+    private var contents = Contents()
+    private var mailboxes: [FolderName: Mailbox] { contents.mailboxes }
+    private var lastUIDValidity: UInt32 { contents.lastUIDValidity }
 
     init(_ maildir: Handle, path: String, logger: Logger) throws(StoreError) {
         self.maildir = maildir
@@ -147,20 +147,6 @@ final class Account {
         return Array("\(hexadecimalText(UInt64(text.withUnsafeBytes { crc32c($0) }), 8)) ".utf8) + text + [0x0A]
     }
 
-    /// `nil` unless all bytes are digits; at most 16 of them.
-    private static func hexadecimal(_ bytes: ArraySlice<UInt8>) -> UInt64? {
-        guard bytes.count <= 16 else { return nil }
-        var value: UInt64 = 0
-        for byte in bytes {
-            switch byte {
-            case 0x30...0x39: value = value << 4 | UInt64(byte - 0x30)
-            case 0x61...0x66: value = value << 4 | UInt64(byte - 0x57)
-            default: return nil
-            }
-        }
-        return value
-    }
-
     // MARK: The file
 
     /// Under the lock.
@@ -181,7 +167,15 @@ final class Account {
             throw error
         }
         readOn()
-        if lineCount > 4 * mailboxes.count + 1000 { try compact() }
+        if contents.lineCount > 4 * mailboxes.count + 1000 { try compact() }
+    }
+
+    /// Writes the file anew, without lines that were damaged.
+    func rewrite() throws(StoreError) {
+        try locked { () throws(StoreError) in
+            readOn()
+            try compact()
+        }
     }
 
     private func compact() throws(StoreError) {
@@ -199,9 +193,7 @@ final class Account {
         if let status = file?.status(), status.st_nlink == 0 || Int(status.st_size) < offset { file = nil }
         if file == nil {
             offset = 0
-            mailboxes = [:]
-            lineCount = 0
-            lastUIDValidity = 0
+            contents = Contents()
             file = maildir.open(Self.name, O_RDWR | O_NOFOLLOW)
         }
         guard let file, let status = file.status(), status.isRegular, Int(status.st_size) > offset,
@@ -209,18 +201,31 @@ final class Account {
         else { return }
         var rest = bytes[...]
         while let end = rest.firstIndex(of: 0x0A) {
-            take(rest[..<end])
+            if end > rest.startIndex, !contents.take(rest[..<end]) {
+                logger.warning("A damaged line in imapd.account is left out")
+            }
             offset += end - rest.startIndex + 1
             rest = rest[(end + 1)...]
         }
     }
+}
 
-    private func take(_ line: ArraySlice<UInt8>) {
+/// What the lines of `imapd.account` say, as far as they were read.
+extension Account {
+    struct Contents {
+        private(set) var mailboxes: [FolderName: Mailbox] = [:]
+        private(set) var lastUIDValidity: UInt32 = 0
+        private(set) var lineCount = 0
+    }
+}
+
+extension Account.Contents {
+    /// Takes in a line without its end. False if it is damaged.
+    mutating func take(_ line: ArraySlice<UInt8>) -> Bool {
         let parts = line.split(separator: 0x20, maxSplits: 2, omittingEmptySubsequences: false)
         guard parts.count == 3, parts[0].count == 8, let crc = Self.hexadecimal(parts[0]).map({ UInt32(truncatingIfNeeded: $0) }),
               crc == Array(line[(parts[0].endIndex + 1)...]).withUnsafeBytes({ crc32c($0) }) else {
-            if !line.isEmpty { logger.warning("A damaged line in imapd.account is left out") }
-            return
+            return false
         }
         lineCount += 1
         func number(_ bytes: ArraySlice<UInt8>) -> UInt64 {
@@ -231,28 +236,43 @@ final class Account {
             lastUIDValidity = max(lastUIDValidity, UInt32(clamping: number(parts[2])))
         case UInt8(ascii: "M"):
             let fields = parts[2].split(separator: 0x20, maxSplits: 3, omittingEmptySubsequences: false)
-            guard fields.count == 4, fields[2].count == 32, let folder = FolderName(line: Array(fields[3])) else { return }
+            guard fields.count == 4, fields[2].count == 32, let folder = FolderName(line: Array(fields[3])) else { return false }
             let id = ObjectID(low: Self.hexadecimal(fields[2].suffix(16)) ?? 0, high: Self.hexadecimal(fields[2].prefix(16)) ?? 0)
             let old = mailboxes[folder]
-            let new = Mailbox(uidValidity: UInt32(clamping: number(fields[0])), ceiling: min(number(fields[1]), 1 << 33), id: id,
-                              use: old?.use)
-            if new.uidValidity <= Self.largestUIDValidity { lastUIDValidity = max(lastUIDValidity, new.uidValidity) }
+            let new = Account.Mailbox(uidValidity: UInt32(clamping: number(fields[0])), ceiling: min(number(fields[1]), 1 << 33),
+                                      id: id, use: old?.use)
+            if new.uidValidity <= Account.largestUIDValidity { lastUIDValidity = max(lastUIDValidity, new.uidValidity) }
             // Two sessions may set UIDs aside in either order.
-            if let old, old.uidValidity == new.uidValidity, old.ceiling > new.ceiling { return }
+            if let old, old.uidValidity == new.uidValidity, old.ceiling > new.ceiling { return true }
             mailboxes[folder] = new
         case UInt8(ascii: "U"):
             let fields = parts[2].split(separator: 0x20, maxSplits: 1, omittingEmptySubsequences: false)
-            guard fields.count == 2, let folder = FolderName(line: Array(fields[1])) else { return }
-            mailboxes[folder, default: Mailbox()].use = SpecialUse(rawValue: String(decoding: fields[0], as: UTF8.self))
+            guard fields.count == 2, let folder = FolderName(line: Array(fields[1])) else { return false }
+            mailboxes[folder, default: Account.Mailbox()].use = SpecialUse(rawValue: String(decoding: fields[0], as: UTF8.self))
         case UInt8(ascii: "R"):
             let fields = parts[2].split(separator: 0x2F)
             guard fields.count == 2, let old = FolderName(line: Array(fields[0])),
-                  let new = FolderName(line: Array(fields[1])) else { return }
+                  let new = FolderName(line: Array(fields[1])) else { return false }
             mailboxes[new] = mailboxes.removeValue(forKey: old)
         case UInt8(ascii: "D"):
             if let folder = FolderName(line: Array(parts[2])) { mailboxes[folder] = nil }
         default:
             break
         }
+        return true
+    }
+
+    /// `nil` unless all bytes are digits; at most 16 of them.
+    private static func hexadecimal(_ bytes: ArraySlice<UInt8>) -> UInt64? {
+        guard bytes.count <= 16 else { return nil }
+        var value: UInt64 = 0
+        for byte in bytes {
+            switch byte {
+            case 0x30...0x39: value = value << 4 | UInt64(byte - 0x30)
+            case 0x61...0x66: value = value << 4 | UInt64(byte - 0x57)
+            default: return nil
+            }
+        }
+        return value
     }
 }

@@ -124,12 +124,15 @@ extension Mailbox {
         return nil
     }
 
-    /// Removes files that were begun in tmp/ and not touched for 36 hours, as everybody does who works on a Maildir.
-    private func removeAbandoned() {
+    /// Seconds: 36 hours, as for everybody who works on a Maildir.
+    static let abandonedAfter: Int64 = 36 * 3600
+
+    /// Removes files that were begun in tmp/ and not touched for long.
+    func removeAbandoned() {
         if hasLookedIntoTmp { return }
         hasLookedIntoTmp = true
         guard let tmp = try? directory.tmp() else { return }
-        let limit = now() / 1_000_000_000 - 36 * 3600
+        let limit = now() / 1_000_000_000 - Self.abandonedAfter
         var names: [[UInt8]] = []
         _ = forEachName(in: tmp) { name, _ in
             if let status = tmp.status(name), status.isRegular, Int64(status.st_ctim.tv_sec) < limit { names.append(Array(name)) }

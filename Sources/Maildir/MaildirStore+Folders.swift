@@ -127,12 +127,20 @@ extension MaildirStore {
         }
     }
 
+    /// Whether a directory's name is that of a mailbox that is being made or removed.
+    static func isBeingMadeOrRemoved(_ name: UnsafeRawBufferPointer) -> Bool {
+        name.starts(with: making) || name.starts(with: removing)
+    }
+
+    /// Seconds after which whoever made or removed a mailbox must have come to an end, one way or another.
+    static let sweepAge: Int64 = 3600
+
     /// Removes what a crash has left of mailboxes that were being made or removed.
-    private func sweep() {
-        let limit = now() / 1_000_000_000 - 3600
+    func sweep() {
+        let limit = now() / 1_000_000_000 - Self.sweepAge
         var names: [[UInt8]] = []
         _ = forEachName(in: maildir, hidden: true) { name, _ in
-            if name.starts(with: Self.making) || name.starts(with: Self.removing) { names.append(Array(name)) }
+            if Self.isBeingMadeOrRemoved(name) { names.append(Array(name)) }
         }
         for name in names {
             if let status = maildir.status(name), Int64(status.st_ctim.tv_sec) < limit { removeTree(name) }

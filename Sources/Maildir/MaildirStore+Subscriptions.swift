@@ -6,7 +6,7 @@ import MailStore
 /// `imapd.subscriptions` in the Maildir: one folder name on a line, as in the file system without the leading dot; INBOX
 /// as `INBOX`. So it does not depend on the separator. As long as there is no such file, what Dovecot or Courier left counts.
 extension MaildirStore {
-    private static let subscriptionsName = Array("imapd.subscriptions".utf8)
+    static let subscriptionsName = Array("imapd.subscriptions".utf8)
 
     public func subscriptions() throws(StoreError) -> [MailboxName] {
         try subscribedFolders().compactMap { naming.name($0) }

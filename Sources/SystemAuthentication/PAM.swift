@@ -1,6 +1,7 @@
 import Authentication
 import CPAM
 import Glibc
+import Privilege
 
 /// One conversation with PAM, from `pam_start` to `pam_end`: for a process of its own, since nobody knows what modules leave
 /// behind in memory.

@@ -1,6 +1,7 @@
 import Authentication
 import Gate
 import Glibc
+import Privilege
 import SystemAuthentication
 import Testing
 import Transport

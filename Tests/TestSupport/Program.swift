@@ -16,6 +16,12 @@ public struct Program: Sendable {
     /// `imapd` itself.
     public static var imapd: Program { Program(path: RunningDaemon.executable) }
 
+    /// `imapctl`, beside it.
+    public static var imapctl: Program {
+        let imapd = URL(fileURLWithPath: RunningDaemon.executable)
+        return Program(path: imapd.deletingLastPathComponent().appendingPathComponent("imapctl").path)
+    }
+
     private init(path: String) {
         self.path = path
     }

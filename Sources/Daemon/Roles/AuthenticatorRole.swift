@@ -1,5 +1,6 @@
 import Authentication
 import Glibc
+import Privilege
 import SystemAuthentication
 import Transport
 

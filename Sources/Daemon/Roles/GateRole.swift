@@ -2,6 +2,7 @@ import Authentication
 import CLinux
 import Gate
 import Glibc
+import Privilege
 import SystemAuthentication
 import Transport
 

@@ -2,6 +2,7 @@ import Authentication
 import Glibc
 import Logging
 import MailStore
+import Privilege
 import SystemAuthentication
 import SystemPackage
 import Transport

@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import IMAPServer
 import Logging
+import Privilege
 import SystemPackage
 import Transport
 

@@ -4,6 +4,7 @@ import Gate
 import Glibc
 import IMAPServer
 import Logging
+import Privilege
 import SystemAuthentication
 import SystemPackage
 import Transport

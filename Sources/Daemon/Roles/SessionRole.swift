@@ -3,6 +3,7 @@ import Glibc
 import IMAPSession
 import Logging
 import MailStore
+import Privilege
 import SystemAuthentication
 import Transport
 

@@ -1,0 +1,3 @@
+import Control
+
+ImapCtl.main()
