@@ -3,6 +3,8 @@
 
 #include <malloc.h>
 #include <stddef.h>
+#include <string.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -19,6 +21,53 @@ int clinux_accept(int listener) {
 int clinux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
 
 int clinux_stream_pair(int ends[2]) { return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends); }
+
+int clinux_message_pair(int ends[2]) { return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends); }
+
+ssize_t clinux_send_message(int socket, const void *bytes, size_t n, int passed, int flags) {
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
+    struct iovec part = {(void *)bytes, n};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    if (passed >= 0) {
+        message.msg_control = control;
+        message.msg_controllen = sizeof control;
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(header), &passed, sizeof passed);
+    }
+    return sendmsg(socket, &message, flags | MSG_NOSIGNAL);
+}
+
+ssize_t clinux_receive_message(int socket, void *bytes, size_t n, int *passed, int flags) {
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+    struct iovec part = {bytes, n};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    *passed = -1;
+    ssize_t count = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
+    if (count < 0) return count;
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header))
+        if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
+            memcpy(passed, CMSG_DATA(header), sizeof *passed);
+    return message.msg_flags & MSG_TRUNC ? (ssize_t)n + 1 : count;
+}
+
+int clinux_watch_set(void) { return epoll_create1(EPOLL_CLOEXEC); }
+
+int clinux_watch_add(int set, int watched) {
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = watched};
+    return epoll_ctl(set, EPOLL_CTL_ADD, watched, &event);
+}
+
+int clinux_watch_remove(int set, int watched) { return epoll_ctl(set, EPOLL_CTL_DEL, watched, NULL); }
+
+int clinux_watch_wait(int set, int *ready, int n, int timeout) {
+    struct epoll_event events[64];
+    int count = epoll_wait(set, events, n < 64 ? n : 64, timeout);
+    for (int i = 0; i < count; i++) ready[i] = events[i].data.fd;
+    return count;
+}
 
 int clinux_signal_descriptor(const sigset_t *signals) { return signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK); }
 

@@ -85,6 +85,7 @@ extension Gate {
         case .expired: out.tagged(tag, .no, .expired, "The password or the account has expired")
         case .disabled: out.tagged(tag, .no, .contactAdmin, "The account may not log in; ask the administrator")
         case .unavailable: out.tagged(tag, .no, .unavailable, "Cannot log anybody in at the moment")
+        case .overLimit: out.tagged(tag, .no, .limit, "Too many connections of this user")
         }
         guard answer.isLast else { return .goOn }
         out.bye(nil, "No further attempts")

@@ -37,7 +37,7 @@ public struct LoginAttempt {
 
 /// What a monitor says to an attempt.
 public struct Answer: Sendable, Equatable {
-    public enum Outcome: UInt8, Sendable, CaseIterable { case accepted, rejected, expired, disabled, unavailable }
+    public enum Outcome: UInt8, Sendable, CaseIterable { case accepted, rejected, expired, disabled, unavailable, overLimit }
 
     public var outcome: Outcome
     /// Whether no further attempt will be heard.

@@ -50,6 +50,15 @@ final class ForkedDaemon: Sendable {
 
     var listener: ProcessView { ProcessView(daemon.child.pid) }
 
+    /// What it has forked, but for those that wait for a client.
+    var busy: [ProcessView] {
+        // Between fork(2) and its first line, a child still has the title of its parent.
+        listener.descendants.filter { !$0.title.hasPrefix("imapd: spare") && $0.title != listener.title }
+    }
+
+    /// Monitors and gates that wait for a client.
+    var spares: [ProcessView] { listener.descendants.filter { $0.title.hasPrefix("imapd: spare") } }
+
     func processes(_ role: String) -> [ProcessView] {
         listener.descendants.filter { $0.title.hasPrefix("imapd: \(role)") && !$0.isZombie }
     }

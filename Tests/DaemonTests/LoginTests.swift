@@ -101,7 +101,7 @@ struct LoginTests {
         let lines = try client.rest()
         #expect(lines.contains { $0.hasPrefix("a3 NO ") } && lines.last!.hasPrefix("* BYE "), "\(lines)")
         #expect(!lines.contains { $0.hasPrefix("a4 ") })
-        try await eventually("its processes have gone") { daemon.listener.descendants.isEmpty }
+        try await eventually("its processes have gone") { daemon.busy.isEmpty }
     }
 
     @Test func failuresAreAnsweredLate() async throws {
@@ -124,7 +124,7 @@ struct LoginTests {
         let client = try daemon.client()
         let lines = try client.rest()
         #expect(lines.count == 1 && lines[0].hasPrefix("* BYE "), "\(lines)")
-        try await eventually("its processes have gone") { daemon.listener.descendants.isEmpty }
+        try await eventually("its processes have gone") { daemon.busy.isEmpty }
     }
 
     @Test func slowFailureBlocksNobody() async throws {
@@ -155,7 +155,7 @@ struct LoginTests {
         let client = try daemon.client()
         #expect(try daemon.logIn(client, password: "wrong").contains(" NO "))
         #expect(daemon.processes("authenticator").isEmpty)
-        #expect(daemon.listener.descendants.filter(\.isZombie).isEmpty)
+        #expect(daemon.busy.filter(\.isZombie).isEmpty)
     }
 
     private func base64(_ text: String) -> String { Data(text.utf8).base64EncodedString() }

@@ -17,6 +17,24 @@ int clinux_accept(int listener);
 int clinux_pipe(int ends[_Nonnull 2]);
 int clinux_stream_pair(int ends[_Nonnull 2]);
 
+/* socketpair(2) of datagrams that come in order, with an end of file (SOCK_SEQPACKET): close-on-exec. */
+int clinux_message_pair(int ends[_Nonnull 2]);
+
+/* sendmsg(2) of `n` bytes, and with them the descriptor `passed` unless that is -1. */
+ssize_t clinux_send_message(int socket, const void *_Nonnull bytes, size_t n, int passed, int flags);
+/* recvmsg(2): how many bytes came, 0 at the end. `passed` is the descriptor that came with them, close-on-exec and the
+ * caller's to close, or -1. Of a datagram with more than `n` bytes the rest is lost, and n + 1 returned. */
+ssize_t clinux_receive_message(int socket, void *_Nonnull bytes, size_t n, int *_Nonnull passed, int flags);
+
+/* epoll(7): a set of descriptors, close-on-exec. */
+int clinux_watch_set(void);
+/* Waits for input on `watched`, until it is removed: before it is closed, for other processes may have it open, too. */
+int clinux_watch_add(int set, int watched);
+int clinux_watch_remove(int set, int watched);
+/* Fills `ready` with at most `n` descriptors that have input or have ended, and returns how many. `timeout` is in
+ * milliseconds, -1 for ever. */
+int clinux_watch_wait(int set, int *_Nonnull ready, int n, int timeout);
+
 /* signalfd(2): close-on-exec and non-blocking. */
 int clinux_signal_descriptor(const sigset_t *_Nonnull signals);
 

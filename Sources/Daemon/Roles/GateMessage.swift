@@ -1,4 +1,5 @@
 import Authentication
+import CLinux
 import Gate
 import Glibc
 import Transport
@@ -107,6 +108,34 @@ struct GateChannel {
             } catch { throw .end(error) }
         }
         return bytes
+    }
+}
+
+/// What a gate waits for: the first thing that it hears from its monitor, 1 byte and a descriptor.
+struct GateClient {
+    /// Non-blocking.
+    let socket: Int32
+    let usesImplicitTLS: Bool
+
+    init(socket: Int32, usesImplicitTLS: Bool) {
+        self.socket = socket
+        self.usesImplicitTLS = usesImplicitTLS
+    }
+
+    /// Waits; `nil` if the monitor ends first.
+    init?(from channel: Int32) {
+        var byte: UInt8 = 0
+        var socket: Int32 = -1
+        var count: Int
+        repeat { count = clinux_receive_message(channel, &byte, 1, &socket, 0) } while count < 0 && errno == EINTR
+        guard count == 1, socket >= 0, byte <= 1 else { return nil }
+        self.init(socket: socket, usesImplicitTLS: byte == 1)
+    }
+
+    /// - Returns: whether it is on its way.
+    func send(to channel: Int32) -> Bool {
+        var byte: UInt8 = usesImplicitTLS ? 1 : 0
+        return clinux_send_message(channel, &byte, 1, socket, 0) == 1
     }
 }
 

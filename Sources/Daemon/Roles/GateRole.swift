@@ -6,28 +6,33 @@ import Privilege
 import SystemAuthentication
 import Transport
 
-/// The process that talks to strangers. Each line gives something up.
-func runGate(
-    client: Int32, channel: Int32, monitor: pid_t, usesImplicitTLS: Bool, _ household: Household
-) -> Never {
-    ProcessTitle.set("gate")
-    let rules = gateRules(usesImplicitTLS: usesImplicitTLS, household)
+/// The process that talks to strangers. Each line gives something up, before there is anybody to talk to.
+func runGate(channel: Int32, monitor: pid_t, _ household: Household) -> Never {
+    ProcessTitle.set("spare gate", command: "gate")
+    let rules = gateRules(household)
     ignoreEndingSignals()                       // the monitor hears them
     must(fchdir(household.emptyDirectory.descriptor), "fchdir")
     must(chroot("."), "chroot")                 // the file system
     must(chdir("/"), "chdir")
     becomeForGood(household.gateAccount)        // root
     dieWith(monitor)                            // a change of ids would undo this
-    keepOnly([client, channel])                 // every other descriptor: the client is 0 now, the monitor 1
-    limitGate(memory: household.gateMemory)     // new descriptors, processes, files, cores, memory, time
+    keepOnly([channel])                         // every descriptor but the monitor's, which is 0 now
+    limitGate(memory: household.gateMemory)     // new descriptors but one, processes, files, cores, memory, time
     // A filter of system calls belongs here: this is all that the gate needs of the kernel from now on.
-    serve(client: 0, channel: 1, rules)         // and only now, a byte from the network
+    let client = awaitClient(channel: 0)        // which is 1
+    serve(client, channel: 0, rules)            // and only now, a byte from the network
 }
 
-private func gateRules(usesImplicitTLS: Bool, _ household: Household) -> GateRules {
+/// The client's socket, and whether it begins with TLS.
+private func awaitClient(channel: Int32) -> GateClient {
+    guard let client = GateClient(from: channel) else { _exit(0) }  // the monitor has ended
+    ProcessTitle.change("gate")
+    return client
+}
+
+private func gateRules(_ household: Household) -> GateRules {
     var rules = GateRules(
         tls: household.tls, plaintextLogin: household.settings.allowPlaintextLogin ? .always : .never)
-    rules.usesImplicitTLS = usesImplicitTLS
     rules.timeLimit = household.policy.timeLimit
     return rules
 }
@@ -53,8 +58,10 @@ private func limitGate(memory: UInt) {
     limit(RLIMIT_CPU, soft: 30, hard: .max)     // seconds, until login: a relay may live for weeks
 }
 
-private func serve(client: Int32, channel descriptor: Int32, _ rules: GateRules) -> Never {
-    let connection = Connection(descriptor: client, shutdown: descriptor)
+private func serve(_ client: GateClient, channel descriptor: Int32, _ prepared: GateRules) -> Never {
+    var rules = prepared
+    rules.usesImplicitTLS = client.usesImplicitTLS
+    let connection = Connection(descriptor: client.socket, shutdown: descriptor)
     let channel = MonitorChannel(descriptor: descriptor)
     let end = Gate(connection: connection, rules: rules, monitor: channel).run()
     channel.tell(end)

@@ -33,35 +33,52 @@ private func closeStandardStreams() {
 }
 
 /// The process that accepts connections, counts and reaps. It is root, and never reads a byte from a client.
+///
+/// It forks ahead: monitors with their gates wait for clients, and are replaced while nobody else does.
 struct ListenerRole {
     private var household: Household
+    private let watchSet: Int32
     /// The monitors, later sessions, that are alive, and whom they serve.
-    private var children: [pid_t: PeerAddress] = [:]
+    private var children: Children
+    /// Until then no process is forked ahead: the last one ended before it had a client.
+    private var truce = Deadline(after: .zero)
     private var isRefusing = false
     private var logger: Logger { household.logger }
 
     /// How long sessions have for their goodbyes.
     private static let patience: Duration = .seconds(10)
 
-    init(household: Household) { self.household = household }
+    init(household: Household) {
+        self.household = household
+        watchSet = clinux_watch_set()
+        children = Children(watchSet: watchSet)
+    }
 
     mutating func run() {
         let sockets = household.listeners.map(\.descriptor)
-        var polled = ([household.signals.end, household.signals.housekeeping] + sockets).map {
-            pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+        for descriptor in [household.signals.end, household.signals.housekeeping] + sockets {
+            must(clinux_watch_add(watchSet, descriptor), "epoll")
         }
+        var ready = [Int32](repeating: 0, count: 64)
         while true {
-            guard poll(&polled, nfds_t(polled.count), -1) >= 0 || errno == EINTR else {
-                die("poll", Errno(rawValue: errno))
-            }
-            if polled[0].revents != 0 { break }
-            if polled[1].revents != 0 { keepHouse() }
-            for (listener, entry) in zip(household.listeners, polled.dropFirst(2)) where entry.revents != 0 {
-                accept(from: listener)
+            let count = Int(clinux_watch_wait(watchSet, &ready, Int32(ready.count), timeout))
+            guard count >= 0 || errno == EINTR else { die("epoll_wait", Errno(rawValue: errno)) }
+            if count == 0, lacksSpares { _ = hire() }
+            for descriptor in ready.prefix(max(0, count)) {
+                switch descriptor {
+                case household.signals.end:
+                    for socket in sockets { close(socket) }
+                    return end()
+                case household.signals.housekeeping: keepHouse()
+                default:
+                    if let listener = household.listeners.first(where: { $0.descriptor == descriptor }) {
+                        accept(from: listener)
+                    } else if let child = children.process(ofLine: descriptor) {
+                        hear(child)
+                    }
+                }
             }
         }
-        for socket in sockets { close(socket) }
-        end()
     }
 
     // MARK: - Connections
@@ -84,18 +101,17 @@ struct ListenerRole {
     }
 
     private mutating func serve(_ socket: Int32, _ listener: Listener) {
-        guard children.count < household.settings.maxConnections else {
+        defer { close(socket) }
+        guard children.servingCount < household.settings.maxConnections else {
             return refuse(socket, listener, "Too many connections")
         }
         let peer = PeerAddress(peerOf: socket)
-        switch fork() {
-        case 0: runMonitor(client: socket, peer: peer, usesImplicitTLS: listener.usesImplicitTLS, household)
-        case -1: refuse(socket, listener, "No resources for another connection")
-        case let child:
-            children[child] = peer
-            close(socket)
-            isRefusing = false
+        if children.serve(socket, from: peer, usesImplicitTLS: listener.usesImplicitTLS) == nil {
+            guard hire(), children.serve(socket, from: peer, usesImplicitTLS: listener.usesImplicitTLS) != nil else {
+                return refuse(socket, listener, "No resources for another connection")
+            }
         }
+        isRefusing = false
     }
 
     private mutating func refuse(_ socket: Int32, _ listener: Listener, _ reason: StaticString) {
@@ -103,7 +119,65 @@ struct ListenerRole {
         if !isRefusing { logger.error("connections are refused", metadata: ["reason": "\(reason)"]) }
         isRefusing = true
         Refusal.send(reason, to: socket, isPlaintext: !listener.usesImplicitTLS)
-        close(socket)
+    }
+
+    // MARK: - Children
+
+    private var lacksSpares: Bool {
+        children.spareCount < household.settings.spares
+            && children.spareCount + children.servingCount < household.settings.maxConnections
+    }
+
+    /// For epoll_wait(2), in milliseconds: nothing is forked ahead while somebody waits.
+    private var timeout: Int32 { lacksSpares ? truce.milliseconds : -1 }
+
+    /// Forks a monitor, which waits for a client.
+    private mutating func hire() -> Bool {
+        let ends: (listener: Line, child: Line)
+        do throws(Errno) {
+            ends = try Line.pair()
+        } catch {
+            return giveUpHiring(error)
+        }
+        let child = fork()
+        if child == 0 { runMonitor(line: ends.child, household) }
+        let error = Errno(rawValue: errno)
+        close(ends.child.descriptor)
+        guard child > 0 else {
+            close(ends.listener.descriptor)
+            return giveUpHiring(error)
+        }
+        do throws(Errno) {
+            try children.addSpare(child, ends.listener)
+        } catch {
+            close(ends.listener.descriptor)
+            return giveUpHiring(error)
+        }
+        return true
+    }
+
+    private mutating func giveUpHiring(_ error: Errno) -> Bool {
+        logger.error("no process can be forked", metadata: ["error": "\(error)"])
+        truce = Deadline(after: Self.trucePeriod)
+        return false
+    }
+
+    private static let trucePeriod: Duration = .seconds(1)
+
+    /// One message: each child has its turn.
+    private mutating func hear(_ process: pid_t) {
+        switch children.hear(process) {
+        case .message(.login, _):
+            if let line = children[process]?.line { _ = line.say(Order.admit) }
+        case .message, .nothing: break
+        case .end: children.dismiss(process)
+        case .nonsense:
+            logger.critical(
+                "process broke the protocol",
+                metadata: ["peer": "\(children[process]?.peer?.description ?? "none")", "process": "\(process)"])
+            kill(process, SIGKILL)
+            children.dismiss(process)
+        }
     }
 
     // MARK: - Housekeeping
@@ -117,20 +191,37 @@ struct ListenerRole {
     private mutating func reap() {
         var status: Int32 = 0
         while true {
-            let child = waitpid(-1, &status, WNOHANG)
-            guard child > 0 else { return }
-            // An orphan is a gate whose monitor died, and died with it.
-            guard let peer = children.removeValue(forKey: child) else { continue }
-            switch ProcessEnd(status: status) {
-            case .exited(0): break
-            case .exited(let status):
-                logger.error("process failed", metadata: ["peer": "\(peer)", "process": "\(child)", "status": "\(status)"])
-            case .killed(let signal):
-                logger.critical(
-                    "process crashed",
-                    metadata: ["peer": "\(peer)", "process": "\(child)", "signal": "\(ProcessEnd.name(of: signal))"])
-            }
+            let process = waitpid(-1, &status, WNOHANG)
+            guard process > 0 else { return }
+            // Its last words, which may have come after we last listened.
+            while case .message = children.hear(process) {}
+            // An orphan is a gate whose monitor has ended.
+            guard let child = children.remove(process) else { continue }
+            if child.peer == nil, !child.isDismissed { truce = Deadline(after: Self.trucePeriod) }
+            tell(of: ProcessEnd(status: status), process, child)
+            if let gate = child.gate { endOrphan(gate) }
         }
+    }
+
+    private func tell(of end: ProcessEnd, _ process: pid_t, _ child: Child) {
+        let peer = child.peer?.description ?? "none"
+        switch end {
+        case .exited(0): break
+        case .exited(let status):
+            logger.error("process failed", metadata: ["peer": "\(peer)", "process": "\(process)", "status": "\(status)"])
+        case .killed(let signal):
+            logger.critical(
+                "process crashed",
+                metadata: ["peer": "\(peer)", "process": "\(process)", "signal": "\(ProcessEnd.name(of: signal))"])
+        }
+    }
+
+    /// A gate ends with its monitor or session. One that has been taken over may not want to, and the kernel does not pass on
+    /// a signal from a session to a gate, which is somebody else's.
+    private func endOrphan(_ gate: pid_t) {
+        // If it has ended, then its number may be anybody's: but not a child's of ours.
+        var status: Int32 = 0
+        if waitpid(gate, &status, WNOHANG) == 0, children[gate] == nil { kill(gate, SIGKILL) }
     }
 
     /// A renewed certificate is for the connections to come.
@@ -141,6 +232,8 @@ struct ListenerRole {
             let renewed = try TLSContext(certificate: certificate, key: key)
             renewed.warmUp()
             household.tls = renewed
+            // Those that wait have the old one.
+            children.dismissSpares()
             logger.notice("certificate read again")
             for warning in renewed.warnings { logger.warning("\(warning)") }
         } catch {
@@ -150,7 +243,7 @@ struct ListenerRole {
 
     /// Tells every session to say goodbye; those that do not get it done are killed.
     private mutating func end() {
-        for child in children.keys { kill(child, SIGTERM) }
+        for child in children.pids { kill(child, SIGTERM) }
         let deadline = Deadline(after: Self.patience)
         while !children.isEmpty {
             var polled = pollfd(fd: household.signals.housekeeping, events: Int16(POLLIN), revents: 0)
@@ -161,8 +254,8 @@ struct ListenerRole {
                 break
             }
         }
-        for child in children.keys { kill(child, SIGKILL) }
-        for child in children.keys { _ = ProcessEnd(waitingFor: child) }
-        logger.notice("stopped", metadata: children.isEmpty ? nil : ["killed": "\(children.count)"])
+        for child in children.pids { kill(child, SIGKILL) }
+        for child in children.pids { _ = ProcessEnd(waitingFor: child) }
+        logger.notice("stopped", metadata: children.isEmpty ? nil : ["killed": "\(children.pids.count)"])
     }
 }

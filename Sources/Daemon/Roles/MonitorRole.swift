@@ -10,44 +10,51 @@ import SystemPackage
 import Transport
 
 /// The process that decides for one connection. It is root, and hears nothing but a few short messages of its gate.
-func runMonitor(client: Int32, peer: PeerAddress, usesImplicitTLS: Bool, _ household: Household) -> Never {
-    ProcessTitle.set("monitor")
+///
+/// It is forked before there is a connection, and gets that from the listener.
+func runMonitor(line: Line, _ household: Household) -> Never {
+    ProcessTitle.set("spare monitor", command: "monitor")
+    let emptyDirectory = household.emptyDirectory.descriptor
+    closeAll(but: [line.descriptor, household.signals.end, emptyDirectory] + household.logDescriptors)
+    let gate = GateProcess(household)
+    close(emptyDirectory)                       // which only a gate needs,
+    household.tls?.wipe()                       // as it does the private key
+    guard line.say(Report.ready(gate: gate.pid)) else { _exit(0) }
+
+    let client = awaitClient(line, gate, household)
+    guard client.send(to: gate.channel.descriptor) else { gate.end(atMost: .seconds(5), line, household.logger) }
+    ProcessTitle.change("monitor")
+    let peer = PeerAddress(peerOf: client.socket)
     var logger = household.logger
     logger[metadataKey: "peer"] = "\(peer)"
     logger.info("connect")
-
-    let ends: (first: Int32, second: Int32)
-    do throws(Errno) {
-        ends = try Descriptor.streamPair().release()
-    } catch {
-        logger.error("no resources for a connection", metadata: ["error": "\(error)"])
-        Refusal.send("No resources for another connection", to: client, isPlaintext: !usesImplicitTLS)
-        _exit(0)
-    }
-    let monitor = getpid()
-    let gate = fork()
-    switch gate {
-    case 0: runGate(client: client, channel: ends.second, monitor: monitor, usesImplicitTLS: usesImplicitTLS, household)
-    case -1:
-        logger.error("no resources for a gate", metadata: ["error": "\(Errno(rawValue: errno))"])
-        Refusal.send("No resources for another connection", to: client, isPlaintext: !usesImplicitTLS)
-        _exit(0)
-    default: break
-    }
-    // The private key is for gates only.
-    household.tls?.wipe()
-    closeAll(but: [client, ends.first, household.signals.end] + household.logDescriptors)
-    if usesImplicitTLS { close(client) }
-
-    let channel = Connection(descriptor: ends.first, shutdown: household.signals.end)
+    if client.usesImplicitTLS { close(client.socket) }
     MonitorRole(
-        household: household, gate: gate, client: usesImplicitTLS ? nil : client, peer: peer, logger: logger, channel: channel
+        household: household, line: line, gate: gate, client: client.usesImplicitTLS ? nil : client.socket, peer: peer,
+        logger: logger
     ).run()
+}
+
+/// Waits until the listener has somebody for us. Ends if it has nobody, or if the gate has ended.
+private func awaitClient(_ line: Line, _ gate: GateProcess, _ household: Household) -> GateClient {
+    while true {
+        // A gate has nothing to say yet.
+        guard let event = try? gate.channel.wait(atMost: nil, alongside: line.descriptor), event == .other else { break }
+        switch line.hear(Order.self) {
+        case .message(.serve(let usesImplicitTLS), let socket?):
+            return GateClient(socket: socket, usesImplicitTLS: usesImplicitTLS)
+        case .nothing: continue
+        case .end, .nonsense, .message: break
+        }
+        break
+    }
+    gate.end(atMost: .seconds(5), line, household.logger)
 }
 
 struct MonitorRole: ~Copyable {
     private let household: Household
-    private let gate: pid_t
+    private let line: Line
+    private let gate: GateProcess
     /// The client's socket; `nil` once only the gate can use it, because TLS has begun.
     private var client: Int32?
     private let peer: PeerAddress
@@ -58,14 +65,15 @@ struct MonitorRole: ~Copyable {
     /// Beyond the gate's own limit: a gate that keeps to its rules ends first.
     private static let slack: Duration = .seconds(30)
 
-    init(household: Household, gate: pid_t, client: Int32?, peer: PeerAddress, logger: Logger, channel: Connection) {
+    init(household: Household, line: Line, gate: GateProcess, client: Int32?, peer: PeerAddress, logger: Logger) {
         self.household = household
+        self.line = line
         self.gate = gate
         self.client = client
         self.peer = peer
         self.logger = logger
         self.channel = GateChannel(
-            connection: channel,
+            connection: gate.channel,
             due: DueMessages(tlsIsPossible: household.tls != nil, attempts: household.policy.attempts),
             deadline: Deadline(after: household.policy.timeLimit + Self.slack))
     }
@@ -80,13 +88,13 @@ struct MonitorRole: ~Copyable {
                     // Returns when the password is gone from this process, which may soon be the session.
                     guard let (account, mechanism) = try hearCredentials(message) else { continue }
                     let login = Login(
-                        account: account, mechanism: mechanism, client: client, channel: channel.connection, gate: gate,
+                        account: account, mechanism: mechanism, client: client, gate: gate, line: line,
                         shutdown: household.signals.end)
                     runSession(login, household, logger)
                 case .ended:
                     guard let end = GateEnd(code: try channel.body(of: message).first ?? .max) else { throw message.violation }
                     logger.info("end without login", metadata: ["reason": "\(end.reason)"])
-                    endGate(atMost: Self.slack)
+                    gate.end(atMost: Self.slack, line, logger)
                 case .handover: throw message.violation
                 }
             }
@@ -134,6 +142,7 @@ struct MonitorRole: ~Copyable {
                     "user": "\(attempt.credentials?.user ?? "")", "mechanism": "\(attempt.mechanism.name)",
                     "verdict": "\(verdict)", "reason": "\(reason)",
                 ])
+            _ = line.say(Report.loginFailed(.init(verdict)))
             try wait(household.policy.delay(afterFailure: failures))
             let answer = Answer(.init(verdict), isLast: failures >= household.policy.attempts)
             try channel.answer(answer)
@@ -170,6 +179,7 @@ struct MonitorRole: ~Copyable {
         case .exited: break
         case .killed(let signal) where bytes != nil:
             logger.critical("authenticator crashed", metadata: ["signal": "\(ProcessEnd.name(of: signal))"])
+            _ = line.say(Report.crashed(signal: signal))
         case .killed: break
         }
         guard let bytes else {
@@ -187,29 +197,11 @@ struct MonitorRole: ~Copyable {
         case .end(.closed): break  // What became of the gate says more.
         case .end(let end):
             logger.error("gate does not answer", metadata: ["reason": "\(end)"])
-            kill(gate, SIGKILL)
+            kill(gate.pid, SIGKILL)
         case .notDue(let kind, let length):
             logger.critical("gate broke the protocol", metadata: ["kind": "\(kind)", "length": "\(length)"])
-            kill(gate, SIGKILL)
+            kill(gate.pid, SIGKILL)
         }
-        endGate(atMost: .seconds(5))
-    }
-
-    /// A gate that is alone says goodbye to its client, and ends.
-    private consuming func endGate(atMost time: Duration) -> Never {
-        shutdown(channel.connection.descriptor, Int32(SHUT_RDWR))
-        guard let end = ProcessEnd(waitingFor: gate, atMost: time) else {
-            logger.error("gate does not end")
-            kill(gate, SIGKILL)
-            _exit(0)
-        }
-        switch end {
-        case .exited(0): break
-        case .exited(let status):
-            logger.critical("gate failed", metadata: ["process": "\(gate)", "status": "\(status)"])
-        case .killed(let signal):
-            logger.critical("gate crashed", metadata: ["process": "\(gate)", "signal": "\(ProcessEnd.name(of: signal))"])
-        }
-        _exit(0)
+        gate.end(atMost: .seconds(5), line, logger)
     }
 }

@@ -22,9 +22,16 @@ enum ProcessTitle {
         room = found
     }
 
-    /// `role` is one word and perhaps a user's name.
-    static func set(_ role: String) {
-        clinux_set_command_name("imapd: \(role)")
+    /// - Parameters:
+    ///   - role: a word or two, and perhaps a user's name.
+    ///   - command: what top(1) shows, if that is something else: 8 bytes of it.
+    static func set(_ role: String, command: String? = nil) {
+        clinux_set_command_name("imapd: \(command ?? role)")
+        change(role)
+    }
+
+    /// Only what ps(1) shows, for which no system call is needed.
+    static func change(_ role: String) {
         guard let room, let memory = UnsafeMutableRawPointer(bitPattern: room.start) else { return }
         let title = Array("imapd: \(role)".utf8.prefix(room.count - 1))
         memset(memory, 0, room.count)

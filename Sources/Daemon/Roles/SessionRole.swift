@@ -13,13 +13,13 @@ struct Login {
     let mechanism: LoginAttempt.Mechanism
     /// The client's socket; `nil` if it is the gate that speaks TLS with the client.
     let client: Int32?
-    let channel: Connection
-    let gate: pid_t
+    let gate: GateProcess
+    let line: Line
     /// Readable when the daemon is to end.
     let shutdown: Int32
 
     var gateChannel: GateChannel {
-        GateChannel(connection: channel, due: .afterLogin, deadline: Deadline(after: .seconds(60)))
+        GateChannel(connection: gate.channel, due: .afterLogin, deadline: Deadline(after: .seconds(60)))
     }
 }
 
@@ -31,11 +31,14 @@ func runSession(_ login: Login, _ household: Household, _ monitorLogger: Logger)
 
     umask(0o077)
     limit(RLIMIT_CORE, to: 0)
+    // The listener decides while we go on; as the user we could tell it anything.
+    guard login.line.say(Report.login(user: login.account.name, uid: login.account.uid)) else { endWithGate(login, logger) }
     becomeForGood(login.account)                // root
     enterHome(login.account.home)
     // Landlock to the Maildir and a filter of system calls belong here: there are no other descriptors to give up than the
     // client or its gate, the log, and the signals.
     let store = openStore(login, household, logger)
+    awaitAdmission(login, logger)
     let readAhead = takeOver(login, logger)
     serve(login, store, readAhead, logger)
 }
@@ -52,6 +55,29 @@ private func openStore(_ login: Login, _ household: Household, _ logger: Logger)
         logger.error("store cannot be opened", metadata: ["error": "\(error)"])
         try? login.gateChannel.answer(Answer(.unavailable, isLast: true))
         // The gate tells the client, and that it has; then it is over.
+        endWithGate(login, logger)
+    }
+}
+
+/// Returns if the listener lets this user in.
+private func awaitAdmission(_ login: Login, _ logger: Logger) {
+    let patience = Deadline(after: .seconds(60))
+    while true {
+        var polled = pollfd(fd: login.line.descriptor, events: Int16(POLLIN), revents: 0)
+        let ready = poll(&polled, 1, patience.milliseconds)
+        if ready < 0, errno == EINTR { continue }
+        let answer: Answer.Outcome
+        switch ready > 0 ? login.line.hear(Order.self) : .end {
+        case .message(.admit, _): return
+        case .nothing: continue
+        case .message(.refuse, _):
+            answer = .overLimit
+            logger.notice("login refused", metadata: ["reason": "too many connections of this user"])
+        case .message, .nonsense, .end:
+            answer = .unavailable
+            logger.error("the listener does not answer")
+        }
+        try? login.gateChannel.answer(Answer(answer, isLast: true))
         endWithGate(login, logger)
     }
 }
@@ -74,14 +100,14 @@ private func serve(_ login: Login, _ store: any MailStore, _ readAhead: [UInt8],
     let connection: Connection
     if let client = login.client {
         // Nobody else may read from it now.
-        guard case .exited = ProcessEnd(waitingFor: login.gate, atMost: .seconds(5)) else {
+        guard case .exited = ProcessEnd(waitingFor: login.gate.pid, atMost: .seconds(5)) else {
             logger.critical("gate does not end")
             _exit(1)
         }
-        close(login.channel.descriptor)
+        close(login.gate.channel.descriptor)
         connection = Connection(descriptor: client, shutdown: login.shutdown)
     } else {
-        connection = login.channel
+        connection = login.gate.channel
     }
     let (receivedBefore, sentBefore) = (connection.received, connection.sent)
     let session = Session(connection: connection, store: store, user: login.account.name, readAhead: readAhead, logger: logger)
@@ -101,14 +127,14 @@ private func serve(_ login: Login, _ store: any MailStore, _ readAhead: [UInt8],
 
 /// Lets the gate send what is left to send, to a client that may be slow: its own patience ends before ours.
 private func endWithGate(_ login: Login, _ logger: Logger) -> Never {
-    shutdown(login.channel.descriptor, Int32(SHUT_WR))
-    switch ProcessEnd(waitingFor: login.gate, atMost: .seconds(360)) {
+    shutdown(login.gate.channel.descriptor, Int32(SHUT_WR))
+    switch ProcessEnd(waitingFor: login.gate.pid, atMost: .seconds(360)) {
     case .exited: _exit(0)
     case .killed(let signal):
-        logger.critical("gate crashed", metadata: ["process": "\(login.gate)", "signal": "\(ProcessEnd.name(of: signal))"])
+        logger.critical("gate crashed", metadata: ["process": "\(login.gate.pid)", "signal": "\(ProcessEnd.name(of: signal))"])
         _exit(0)
     case nil:
-        logger.critical("gate does not end", metadata: ["process": "\(login.gate)"])
+        logger.critical("gate does not end", metadata: ["process": "\(login.gate.pid)"])
         _exit(1)
     }
 }

@@ -76,6 +76,10 @@ struct Setting: Sendable {
                 "How late a failed login is answered; each further one on the connection takes twice as long."),
         Setting("login-timeout", nil, .time(1...3600), \.loginTimeout, "Time to log in."),
         Setting("max-connections", nil, .number("NUMBER", 1...1_000_000), \.maxConnections, "Connections at one time."),
+        Setting("spares", nil, .number("NUMBER", 0...1000), \.spares,
+                "With --fork: processes that wait for connections to come, so that these need not wait.",
+                details: "A connection is served by a pair of processes; two forks and what each gives up take longer than a "
+                    + "greeting. A pair that waits takes some 200 KiB."),
 
         // Mail.
         Setting("storage", "s", .oneOf("STORAGE"), \.storage, "Where mail is kept: `memory` or `maildir`.",

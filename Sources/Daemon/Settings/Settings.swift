@@ -23,6 +23,7 @@ public struct Settings: Sendable {
     public var gateUser: String?
     public var firstValidUID: UInt32 = 1000
     public var maxConnections = 10_000
+    public var spares = 8
     public var failureDelay: Duration = .seconds(1)
     public var loginTimeout: Duration = .seconds(180)
     public var log: LogTarget = .stderr

@@ -1,0 +1,103 @@
+import CLinux
+import Glibc
+import SystemPackage
+import Transport
+
+/// What the listener knows of a process that it has forked.
+struct Child {
+    let line: Line
+    /// As the monitor told before it heard of anybody; `nil` until then.
+    var gate: pid_t?
+    var due = DueReports()
+    /// Whom it serves; `nil` while it waits.
+    var peer: PeerAddress?
+    /// Who has logged in.
+    var user: String?
+    /// Whether it was told to end though it had no client.
+    var isDismissed = false
+}
+
+/// The listener's children: monitors, later sessions, by process and by line. Some are spare and wait for a client.
+struct Children {
+    /// Of lines, to wait for.
+    private let watchSet: Int32
+    private var known: [pid_t: Child] = [:]
+    private var processes: [Int32: pid_t] = [:]
+    /// Those that wait; the one that has waited longest comes first, as it is most likely to be ready.
+    private var spares: [pid_t] = []
+
+    init(watchSet: Int32) { self.watchSet = watchSet }
+
+    var isEmpty: Bool { known.isEmpty }
+    var pids: some Collection<pid_t> { known.keys }
+    var spareCount: Int { spares.count }
+    /// Those that have clients.
+    private(set) var servingCount = 0
+
+    subscript(process: pid_t) -> Child? { known[process] }
+
+    /// The one whose line has this descriptor.
+    func process(ofLine descriptor: Int32) -> pid_t? { processes[descriptor] }
+
+    mutating func addSpare(_ process: pid_t, _ line: Line) throws(Errno) {
+        guard clinux_watch_add(watchSet, line.descriptor) == 0 else { throw Errno(rawValue: errno) }
+        known[process] = Child(line: line)
+        processes[line.descriptor] = process
+        spares.append(process)
+    }
+
+    /// Hands a client to a spare process. `nil` if there is none left: those that have ended are passed over.
+    mutating func serve(_ client: Int32, from peer: PeerAddress, usesImplicitTLS: Bool) -> pid_t? {
+        while let process = spares.first {
+            spares.removeFirst()
+            guard var child = known[process] else { continue }
+            guard child.line.say(Order.serve(usesImplicitTLS: usesImplicitTLS), passing: client) else {
+                dismiss(process)
+                continue
+            }
+            child.peer = peer
+            child.due.serve()
+            known[process] = child
+            servingCount += 1
+            return process
+        }
+        return nil
+    }
+
+    /// What a child says; `nil` if there is nothing, `.nonsense` too if it is not due.
+    mutating func hear(_ process: pid_t) -> Line.Heard<Report> {
+        guard let child = known[process] else { return .nothing }
+        let heard = child.line.hear(Report.self)
+        guard case .message(let report, _) = heard else { return heard }
+        guard known[process]?.due.accept(report) == true else { return .nonsense }
+        switch report {
+        case .ready(let gate): known[process]?.gate = gate
+        case .login(let user, _): known[process]?.user = user
+        case .loginFailed, .crashed: break
+        }
+        return heard
+    }
+
+    /// Has no more to say to a child, nor listens to it. One without a client ends by that.
+    mutating func dismiss(_ process: pid_t) {
+        guard let line = known[process]?.line, processes.removeValue(forKey: line.descriptor) != nil else { return }
+        clinux_watch_remove(watchSet, line.descriptor)
+        close(line.descriptor)
+        spares.removeAll { $0 == process }
+    }
+
+    mutating func dismissSpares() {
+        for process in spares {
+            known[process]?.isDismissed = true
+            dismiss(process)
+        }
+    }
+
+    /// A child has ended, and is reaped.
+    mutating func remove(_ process: pid_t) -> Child? {
+        dismiss(process)
+        let child = known.removeValue(forKey: process)
+        if child?.peer != nil { servingCount -= 1 }
+        return child
+    }
+}

@@ -1,0 +1,133 @@
+import Gate
+import Glibc
+
+/// What is said over a `Line`: its kind (1 byte), and what belongs to it.
+protocol LineMessage: Equatable {
+    /// Bytes, the kind among them.
+    static var longest: Int { get }
+    var wire: [UInt8] { get }
+    init?(wire: [UInt8])
+    /// Whether a descriptor comes with it.
+    var passesDescriptor: Bool { get }
+}
+
+/// What the listener says to a child.
+enum Order: LineMessage {
+    /// Serve the client whose socket comes with this. To a monitor, once.
+    case serve(usesImplicitTLS: Bool)
+    /// The user of `Report.login` may come in.
+    case admit
+    /// The user may not.
+    case refuse
+
+    static let longest = 2
+
+    var passesDescriptor: Bool {
+        if case .serve = self { true } else { false }
+    }
+
+    var wire: [UInt8] {
+        switch self {
+        case .serve(let usesImplicitTLS): [0, usesImplicitTLS ? 1 : 0]
+        case .admit: [1]
+        case .refuse: [2]
+        }
+    }
+
+    init?(wire: [UInt8]) {
+        switch wire {
+        case [0, 0]: self = .serve(usesImplicitTLS: false)
+        case [0, 1]: self = .serve(usesImplicitTLS: true)
+        case [1]: self = .admit
+        case [2]: self = .refuse
+        default: return nil
+        }
+    }
+}
+
+/// What a child says to the listener.
+///
+/// A monitor is root's and is believed. From `login` on the child is the user's, with whatever may have got hold of it: then
+/// nothing more is due (`DueReports`).
+enum Report: LineMessage {
+    /// Forked, with this gate, and ready for a client.
+    case ready(gate: pid_t)
+    /// Somebody was not let in.
+    case loginFailed(Answer.Outcome)
+    /// The gate, or an authenticator, was ended by this signal.
+    case crashed(signal: Int32)
+    /// Somebody has shown to be this user, whom the child is about to become. It waits for `Order.admit`.
+    case login(user: String, uid: uid_t)
+
+    /// As long as `AuthenticatorResult` lets a name be.
+    private static let longestName = 255
+    static let longest = 1 + 4 + longestName + 4
+
+    var passesDescriptor: Bool { false }
+
+    var wire: [UInt8] {
+        var writer = WireWriter()
+        switch self {
+        case .ready(let gate):
+            writer.byte(0)
+            writer.number(UInt32(bitPattern: gate))
+        case .loginFailed(let outcome):
+            writer.byte(1)
+            writer.byte(outcome.rawValue)
+        case .crashed(let signal):
+            writer.byte(2)
+            writer.number(UInt32(bitPattern: signal))
+        case .login(let user, let uid):
+            writer.byte(3)
+            writer.string(user.utf8.prefix(Self.longestName))
+            writer.number(uid)
+        }
+        return writer.bytes
+    }
+
+    init?(wire: [UInt8]) {
+        var reader = WireReader(wire)
+        switch reader.byte() {
+        case 0:
+            guard let gate = reader.number(), gate > 0, gate <= pid_t.max else { return nil }
+            self = .ready(gate: pid_t(gate))
+        case 1:
+            guard let outcome = reader.byte().flatMap({ Answer.Outcome(rawValue: $0) }), outcome != .accepted else { return nil }
+            self = .loginFailed(outcome)
+        case 2:
+            guard let signal = reader.number(), (1...64).contains(signal) else { return nil }
+            self = .crashed(signal: Int32(signal))
+        case 3:
+            guard let user = reader.text(atMost: Self.longestName), let uid = reader.number() else { return nil }
+            self = .login(user: user, uid: uid)
+        default: return nil
+        }
+        guard reader.isAtEnd else { return nil }
+    }
+}
+
+/// Which reports the listener will hear from a child. Whoever says anything else is killed.
+struct DueReports: Equatable {
+    private enum Stage { case forked, serving, loggedIn }
+    private var stage = Stage.forked
+    private var isServing = false
+
+    /// A client has been handed over.
+    mutating func serve() { isServing = true }
+
+    /// Whether this report is due.
+    mutating func accept(_ report: Report) -> Bool {
+        switch (stage, report) {
+        case (.forked, .ready):
+            stage = .serving
+            return true
+        case (.serving, .crashed): return true
+        case (.serving, .loginFailed): return isServing
+        case (.serving, .login):
+            guard isServing else { return false }
+            stage = .loggedIn
+            return true
+        case (.forked, _), (.serving, .ready), (.loggedIn, _): return false
+        }
+    }
+}
