@@ -57,6 +57,12 @@ let package = Package(
                                                 .product(name: "Logging", package: "swift-log")]),
         .executableTarget(name: "imapctl", dependencies: ["Control"]),
 
+        // Not part of any product: work whose instructions are counted.
+        .executableTarget(name: "imapd-benchmark",
+                          dependencies: ["IMAPTypes", "IMAPGrammar", "MailMessage", "MailStore", "Maildir", "IMAPSession",
+                                         "Transport", .product(name: "Logging", package: "swift-log")],
+                          path: "Benchmarks", exclude: ["run", "baseline"]),
+
         .testTarget(name: "IMAPTypesTests", dependencies: ["IMAPTypes", "TestSupport"]),
         .testTarget(name: "IMAPGrammarTests", dependencies: ["IMAPGrammar", "TestSupport"]),
         .testTarget(name: "MailMessageTests", dependencies: ["MailMessage", "TestSupport"]),
