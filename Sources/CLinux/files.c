@@ -44,3 +44,7 @@ int clinux_ticker(int seconds) {
     if (fd >= 0) timerfd_settime(fd, 0, &every, NULL);
     return fd;
 }
+
+int clinux_o_noatime(void) {
+    return O_NOATIME;
+}

@@ -34,8 +34,8 @@ extension Selected {
         // Up to there the client knows all that is gone.
         if let certain = known.match.flatMap({ lastMatch($0) }) { unsure.subtract(UIDSet(UID.first...certain)) }
         try tellVanished(since: known.modSequence, among: unsure)
-        for index in view.selection(uids) {
-            guard let metadata = mailbox.metadata(view.uid(at: index)), metadata.modSequence > known.modSequence else { continue }
+        let changed = mailbox.uids(MetadataTest(above: known.modSequence), atMost: .max)
+        for index in view.selection(of: changed, within: view.selection(uids)) {
             tellMessage(at: index)
             try sending { () throws(ConnectionEnd) in try wire.flushIfLarge() }
         }

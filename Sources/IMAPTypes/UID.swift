@@ -8,6 +8,12 @@ public struct UID: Hashable, Comparable, Sendable {
         self.rawValue = rawValue
     }
 
+    /// Of a number that is known not to be 0.
+    package init(nonzero rawValue: UInt32) {
+        assert(rawValue > 0)
+        self.rawValue = rawValue
+    }
+
     public static let first = UID(1)!
     public static let last = UID(UInt32.max)!
 

@@ -45,6 +45,24 @@ public struct HeaderBlock {
         return UnsafeRawPointer(found) - base + 1
     }
 
+    /// `value` without the white space and line ends around it, if it is one line of ASCII without encoded words: as people read
+    /// it. `nil` if it is not.
+    public static func plain(_ value: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+        var start = 0, end = value.count
+        while start < end, value[start].isSpace { start &+= 1 }
+        while end > start, value[end &- 1].isSpace { end &-= 1 }
+        guard start < end else { return UnsafeRawBufferPointer(rebasing: value[start..<end]) }
+        let plain = UnsafeRawBufferPointer(rebasing: value[start..<end])
+        let base = plain.baseAddress!
+        guard isASCII(plain), memchr(base, Int32(LF), plain.count) == nil else { return nil }
+        var at = 0
+        while at < plain.count, let found = memchr(base + at, Int32(UInt8(ascii: "=")), plain.count - at) {
+            at = UnsafeRawPointer(found) - base + 1
+            if at < plain.count, plain[at] == UInt8(ascii: "?") { return nil }
+        }
+        return plain
+    }
+
     /// Appends `value` unfolded: without line ends, and without white space at its ends.
     public static func unfold(_ value: UnsafeRawBufferPointer, into output: inout [UInt8]) {
         var start = 0, end = value.count
@@ -85,7 +103,7 @@ public struct HeaderBlock {
     }
 
     /// Appends lines with CRLF for every line end, one for the last line included.
-    private static func appendLines(_ lines: UnsafeRawBufferPointer, to output: inout [UInt8]) {
+    public static func appendLines(_ lines: UnsafeRawBufferPointer, to output: inout [UInt8]) {
         var start = 0
         while start < lines.count {
             var end = lines.count, next = lines.count

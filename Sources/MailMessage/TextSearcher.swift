@@ -48,6 +48,15 @@ public struct TextSearcher {
         }
     }
 
+    /// Whether the needle is in a text that is there as a whole: UTF-8.
+    public mutating func isIn(_ text: UnsafeRawBufferPointer) -> Bool {
+        if needle.isEmpty { return true }
+        if isASCII(text) { return isASCIINeedle && contains(text) }
+        folded.removeAll(keepingCapacity: true)
+        folder.fold(text, into: &folded)
+        return folded.withUnsafeBytes { contains($0) }
+    }
+
     private mutating func searchPiece(_ text: UnsafeRawBufferPointer, isASCII: Bool) {
         if !tail.isEmpty {
             // Where the pieces meet.

@@ -35,7 +35,7 @@ func utf8Length(_ bytes: UnsafeRawBufferPointer, _ i: Int) -> UTF8Character {
 }
 
 /// Whether there is no byte of 0x80 or more.
-func isASCII(_ bytes: UnsafeRawBufferPointer) -> Bool {
+public func isASCII(_ bytes: UnsafeRawBufferPointer) -> Bool {
     var i = 0
     var all: UInt64 = 0
     while i &+ 32 <= bytes.count {

@@ -21,6 +21,8 @@ public protocol OpenMailbox: AnyObject {
 
     /// All messages in the picture, those included that are expunged and not yet forgotten.
     var uids: [UID] { get }
+    /// The first `limit` of these for which `test` holds.
+    func uids(_ test: MetadataTest, atMost limit: Int) -> [UID]
     /// Cheap: called for every message of a FETCH or SEARCH, ascending as a rule.
     func metadata(_ uid: UID) -> MessageMetadata?
     /// What names the message, and when it came. Throws `.messageGone` if that is not known any more.
@@ -55,25 +57,65 @@ public protocol OpenMailbox: AnyObject {
     /// possibly more that were expunged before; never one that is still there.
     func expunged(since modSequence: ModSequence) throws(StoreError) -> UIDSet
 
-    /// What `keep` was given for the message, by this or an earlier session; `nil` if it is not known any more.
+    /// A piece of what `keep` was given for the message, by this or an earlier session; `nil` if it is not known any more.
     ///
     /// Valid until the next call of a method that can throw, or of `keep` or `saveKept`.
-    func kept(_ uid: UID) -> UnsafeRawBufferPointer?
+    func kept(_ uid: UID, _ piece: KeptPiece) -> UnsafeRawBufferPointer?
     /// Keeps bytes that were derived from the message's content, in place of those kept before. They may be lost at any time,
     /// and more than `longestKept` are not kept at all; but they are never given for another message, nor with other bytes.
-    func keep(_ uid: UID, _ bytes: UnsafeRawBufferPointer)
+    func keep(_ uid: UID, _ pieces: KeptPieces)
     /// Lets other sessions have what was kept. To be called at the end of a command.
     func saveKept()
+    /// Whether `keep` does anything.
+    var isKeeping: Bool { get }
 }
 
 /// Bytes that a store keeps of one message's content, at most.
 public let longestKept = 1 << 16
 
+/// What is kept of a message comes in pieces, so that a command reads only what it needs. What they mean is the session's affair.
+public enum KeptPiece: Int, CaseIterable, Sendable {
+    /// Small, and asked for of message after message.
+    case keys
+    case fields
+    case items
+}
+
+/// What is kept of one message; a piece may be empty.
+public struct KeptPieces {
+    public var keys = UnsafeRawBufferPointer(start: nil, count: 0)
+    public var fields = UnsafeRawBufferPointer(start: nil, count: 0)
+    public var items = UnsafeRawBufferPointer(start: nil, count: 0)
+
+    public init() {}
+
+    public subscript(piece: KeptPiece) -> UnsafeRawBufferPointer {
+        get {
+            switch piece {
+            case .keys: keys
+            case .fields: fields
+            case .items: items
+            }
+        }
+        set {
+            switch piece {
+            case .keys: keys = newValue
+            case .fields: fields = newValue
+            case .items: items = newValue
+            }
+        }
+    }
+
+    /// Bytes of all pieces.
+    public var count: Int { keys.count + fields.count + items.count }
+}
+
 /// A store that keeps nothing.
 extension OpenMailbox {
-    public func kept(_ uid: UID) -> UnsafeRawBufferPointer? { nil }
-    public func keep(_ uid: UID, _ bytes: UnsafeRawBufferPointer) {}
+    public func kept(_ uid: UID, _ piece: KeptPiece) -> UnsafeRawBufferPointer? { nil }
+    public func keep(_ uid: UID, _ pieces: KeptPieces) {}
     public func saveKept() {}
+    public var isKeeping: Bool { false }
 }
 
 /// What is known of a message without looking at it.

@@ -1,11 +1,12 @@
 import CLinux
 import Glibc
+import MailStore
 
 /// Adding to `imapd.cache`. Whoever cannot have the lock, or cannot write, does without.
 extension CacheFile {
     /// Adds a record; to the file with `save` only.
-    func add(_ uid: UInt32, identity: UInt64, _ record: UnsafeRawBufferPointer) {
-        pending.append(uid, identity: identity, record)
+    func add(_ uid: UInt32, identity: UInt64, _ pieces: KeptPieces) {
+        pending.append(uid, identity: identity, pieces)
     }
 
     /// Appends what was added. `room` is how large the file may grow; `keeps` tells which records are of use if it has to be
@@ -72,35 +73,30 @@ extension CacheFile {
     }
 
     private func append() {
-        guard let file, let source = pending.bytes else { return }
-        let bytes = UnsafeRawBufferPointer(source)
-        var lines: [CacheLine] = []
-        for line in pending.sortedLines() {
+        guard let file else { return }
+        let lines = pending.sortedLines().filter { line in
             // Another session may have been faster.
-            if let known = recordInFile(line.uid, identity: line.identity),
-               known.elementsEqual(pending.bytes(of: line, in: bytes)) { continue }
-            lines.append(line)
+            !(self.line(line.uid, identity: line.identity)?.isSame(as: line) ?? false)
         }
         if lines.isEmpty { return }
         let start = end
-        var offset = start + CacheFrame.byteCount + lines.count * CacheLine.byteCount
-        var table = ByteWriter(), records: [UInt8] = []
-        records.reserveCapacity(pending.used)
+        var layout = CacheLayout(lines, at: start)
+        var table = ByteWriter(), keys: [UInt8] = [], rest: [UInt8] = []
+        rest.reserveCapacity(pending.used + 8)
         for line in lines {
-            let record = pending.bytes(of: line, in: bytes)
-            var line = line
-            line.offset = UInt64(offset)
-            line.write(to: &table)
-            records.append(contentsOf: record)
-            offset += record.count
+            layout.place(line).write(to: &table)
+            keys.append(contentsOf: pending.bytes(.keys, of: line))
+            rest.append(contentsOf: pending.bytes(.fields, of: line))
+            rest.append(contentsOf: pending.bytes(.items, of: line))
         }
-        while offset % 8 != 0 {
-            records.append(0)
-            offset += 1
-        }
+        let padding = (8 - layout.end % 8) % 8
+        rest.append(contentsOf: repeatElement(0, count: padding))
+        let length = layout.end + padding - start
         // The frame last: a batch that is found is there.
-        let frame = table.bytes.withUnsafeBytes { CacheFrame.bytes($0, length: offset - start, at: start) }
-        guard (table.bytes + records).withUnsafeBytes({ file.write($0, at: start + CacheFrame.byteCount) }),
+        let frame = table.bytes.withUnsafeBytes { CacheFrame.bytes($0, length: length, at: start) }
+        let head = table.bytes + keys
+        guard head.withUnsafeBytes({ file.write($0, at: start + CacheFrame.byteCount) }),
+              rest.withUnsafeBytes({ file.write($0, at: start + CacheFrame.byteCount + head.count) }),
               frame.withUnsafeBytes({ file.write($0, at: start) }) else {
             canWrite = false
             return
@@ -126,48 +122,51 @@ extension CacheFile {
 
     private func write(to new: Handle, keeps: (UInt32, UInt64) -> Bool) -> Bool {
         let added = pending.sortedLines()
-        let source = pending.bytes.map { UnsafeRawBufferPointer($0) } ?? UnsafeRawBufferPointer(start: nil, count: 0)
         // Where each record is now; those that were added count.
-        var kept: [(line: CacheLine, isAdded: Bool)] = []
+        var kept: [CacheLine] = [], areAdded: [Bool] = []
+        func take(_ line: CacheLine, isAdded: Bool) {
+            kept.append(line)
+            areAdded.append(isAdded)
+        }
         var at = 0
         for line in lines() {
-            while at < added.count, added[at].uid < line.uid { kept.append((added[at], true)); at += 1 }
+            while at < added.count, added[at].uid < line.uid { take(added[at], isAdded: true); at += 1 }
             if at < added.count, added[at].uid == line.uid { continue }
-            if keeps(line.uid, line.identity), recordInFile(line.uid, identity: line.identity) != nil {
-                kept.append((line, false))
+            if keeps(line.uid, line.identity), let whole = self.line(line.uid, identity: line.identity) {
+                take(whole, isAdded: false)
             }
         }
-        while at < added.count { kept.append((added[at], true)); at += 1 }
+        while at < added.count { take(added[at], isAdded: true); at += 1 }
 
         let header = CacheHeader.bytes(uidValidity: uidValidity, mailboxID: mailboxID)
         guard header.withUnsafeBytes({ new.write($0, at: 0) }) else { return false }
         if kept.isEmpty { return true }
         let start = header.count
-        var offset = start + CacheFrame.byteCount + kept.count * CacheLine.byteCount
+        var layout = CacheLayout(kept, at: start)
+        let padding = (8 - layout.end % 8) % 8
+        let length = layout.end + padding - start
+        guard start + length < CacheHeader.longestFile else { return false }
         var table = ByteWriter(), piece: [UInt8] = []
         table.bytes.reserveCapacity(kept.count * CacheLine.byteCount)
-        var written = offset
+        for line in kept { layout.place(line).write(to: &table) }
+        var written = start + CacheFrame.byteCount + table.bytes.count
         func flush() -> Bool {
             defer { piece.removeAll(keepingCapacity: true) }
             defer { written += piece.count }
             return piece.withUnsafeBytes { new.write($0, at: written) }
         }
-        for (line, isAdded) in kept {
-            guard let record = isAdded ? pending.bytes(of: line, in: source) : recordInFile(line.uid, identity: line.identity)
-            else { return false }
-            var line = line
-            line.offset = UInt64(offset)
-            line.write(to: &table)
-            piece.append(contentsOf: record)
-            offset += record.count
-            if piece.count >= PendingRecords.capacity, !flush() { return false }
+        for pieces in [[KeptPiece.keys], [.fields, .items]] {
+            for (line, isAdded) in zip(kept, areAdded) {
+                for wanted in pieces where line[wanted].length > 0 {
+                    guard let bytes = isAdded ? pending.bytes(wanted, of: line) : line.bytes(wanted, in: map) else { return false }
+                    piece.append(contentsOf: bytes)
+                }
+                if piece.count >= PendingRecords.capacity, !flush() { return false }
+            }
         }
-        while offset % 8 != 0 {
-            piece.append(0)
-            offset += 1
-        }
-        guard offset < CacheHeader.longestFile, flush() else { return false }
-        let frame = table.bytes.withUnsafeBytes { CacheFrame.bytes($0, length: offset - start, at: start) }
+        piece.append(contentsOf: repeatElement(0, count: padding))
+        guard flush() else { return false }
+        let frame = table.bytes.withUnsafeBytes { CacheFrame.bytes($0, length: length, at: start) }
         return (frame + table.bytes).withUnsafeBytes { new.write($0, at: start) }
     }
 }

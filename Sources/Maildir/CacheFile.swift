@@ -66,6 +66,9 @@ final class CacheFile {
         map = UnsafeRawBufferPointer(start: nil, count: 0)
     }
 
+    /// False once it was seen that the file cannot be written.
+    var mayWrite: Bool { file == nil || canWrite }
+
     // MARK: Looking at the file
 
     /// Takes in what others have written.
@@ -158,25 +161,38 @@ final class CacheFile {
     var baseCount: Int { base.count }
     var tailCount: Int { tail.count }
 
-    /// The message's record. Valid until something is added or the file is looked at again.
-    func record(_ uid: UInt32, identity: UInt64) -> UnsafeRawBufferPointer? {
+    /// A piece of the message's record. Valid until something is added or the file is looked at again.
+    func piece(_ piece: KeptPiece, _ uid: UInt32, identity: UInt64) -> UnsafeRawBufferPointer? {
         if isStale { catchUp() }
-        if let found = pending.record(uid, identity: identity) { return found }
-        return recordInFile(uid, identity: identity)
+        if !pending.isEmpty, let line = pending.line(uid, identity: identity) {
+            let bytes = pending.bytes(piece, of: line)
+            return bytes.isEmpty ? nil : bytes
+        }
+        if !tail.isEmpty, let found = lineInTail(uid, identity)?.bytes(piece, in: map) { return found }
+        return lineInBase(uid, identity)?.bytes(piece, in: map)
     }
 
-    func recordInFile(_ uid: UInt32, identity: UInt64) -> UnsafeRawBufferPointer? {
-        if !tail.isEmpty, let place = placeInTail(uid), let found = record(at: place, uid, identity) { return found }
-        guard let place = placeInBase(uid) else { return nil }
-        return record(at: place, uid, identity)
+    /// All pieces of the message's record.
+    func pieces(_ uid: UInt32, identity: UInt64) -> KeptPieces? {
+        var pieces = KeptPieces()
+        for piece in KeptPiece.allCases {
+            if let bytes = self.piece(piece, uid, identity: identity) { pieces[piece] = bytes }
+        }
+        return pieces.count > 0 ? pieces : nil
     }
 
-    private func record(at place: Int, _ uid: UInt32, _ identity: UInt64) -> UnsafeRawBufferPointer? {
-        guard let line = CacheLine(in: map, at: place), line.uid == uid, line.identity == identity,
-              line.offset <= UInt64(map.count), UInt64(line.length) <= UInt64(map.count) - line.offset else { return nil }
-        let start = Int(line.offset)
-        let bytes = UnsafeRawBufferPointer(rebasing: map[start..<start + Int(line.length)])
-        return CacheLine.checksum(of: bytes, uid, identity) == line.checksum ? bytes : nil
+    /// The line of the message's record in the file: the last one that is whole.
+    func line(_ uid: UInt32, identity: UInt64) -> CacheLine? {
+        if !tail.isEmpty, let found = lineInTail(uid, identity), found.isWhole(in: map) { return found }
+        return lineInBase(uid, identity).flatMap { $0.isWhole(in: map) ? $0 : nil }
+    }
+
+    private func lineInTail(_ uid: UInt32, _ identity: UInt64) -> CacheLine? {
+        placeInTail(uid).flatMap { CacheLine(in: map, at: $0) }.flatMap { $0.uid == uid && $0.identity == identity ? $0 : nil }
+    }
+
+    private func lineInBase(_ uid: UInt32, _ identity: UInt64) -> CacheLine? {
+        placeInBase(uid).flatMap { CacheLine(in: map, at: $0) }.flatMap { $0.uid == uid && $0.identity == identity ? $0 : nil }
     }
 
     private func placeInTail(_ uid: UInt32) -> Int? {

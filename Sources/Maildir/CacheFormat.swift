@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import IMAPTypes
+import MailStore
 
 /// The first bytes of `imapd.cache`: which mailbox it is of.
 enum CacheHeader {
@@ -8,7 +9,7 @@ enum CacheHeader {
     /// Places in the file are kept in 32 bits, in units of 8 bytes.
     static let longestFile = 1 << 34
     private static let magic = Array("imapdcch".utf8)
-    private static let version: UInt32 = 1
+    private static let version: UInt32 = 2
 
     static func bytes(uidValidity: UInt32, mailboxID: ObjectID) -> [UInt8] {
         var writer = ByteWriter()
@@ -73,34 +74,52 @@ struct CacheFrame {
     }
 }
 
-/// One record's line in the table of its batch.
+/// One record's line in the table of its batch: where its pieces are, and what they add up to. A line of the processor's cache.
 struct CacheLine {
-    static let byteCount = 32
+    static let byteCount = 64
 
     var uid: UInt32
-    var length: UInt32
-    /// Where the record is in the file.
-    var offset: UInt64
     /// Of the message, whose UID alone would not tell it from another if a backup was put back.
     var identity: UInt64
-    var checksum: UInt64
+    var keys = Piece()
+    var fields = Piece()
+    var items = Piece()
 
-    init(uid: UInt32, length: Int, offset: Int, identity: UInt64, checksum: UInt64) {
+    struct Piece: Equatable {
+        /// 0: there is none.
+        var length: UInt32 = 0
+        /// Where it is in the file.
+        var offset: UInt64 = 0
+        var checksum: UInt64 = 0
+    }
+
+    subscript(piece: KeptPiece) -> Piece {
+        switch piece {
+        case .keys: keys
+        case .fields: fields
+        case .items: items
+        }
+    }
+
+    /// Bytes of all pieces.
+    var count: Int { Int(keys.length) + Int(fields.length) + Int(items.length) }
+
+    init(uid: UInt32, identity: UInt64) {
         self.uid = uid
-        self.length = UInt32(truncatingIfNeeded: length)
-        self.offset = UInt64(offset)
         self.identity = identity
-        self.checksum = checksum
     }
 
     @inline(__always)
     init?(in file: UnsafeRawBufferPointer, at place: Int) {
         guard place >= 0, file.count - place >= Self.byteCount else { return nil }
-        uid = UInt32(littleEndian: file.loadUnaligned(fromByteOffset: place, as: UInt32.self))
-        length = UInt32(littleEndian: file.loadUnaligned(fromByteOffset: place + 4, as: UInt32.self))
-        offset = UInt64(littleEndian: file.loadUnaligned(fromByteOffset: place + 8, as: UInt64.self))
-        identity = UInt64(littleEndian: file.loadUnaligned(fromByteOffset: place + 16, as: UInt64.self))
-        checksum = UInt64(littleEndian: file.loadUnaligned(fromByteOffset: place + 24, as: UInt64.self))
+        func number<T: FixedWidthInteger>(_ offset: Int) -> T {
+            T(littleEndian: file.loadUnaligned(fromByteOffset: place + offset, as: T.self))
+        }
+        uid = number(0)
+        identity = number(16)
+        keys = Piece(length: number(4), offset: number(24), checksum: number(40))
+        fields = Piece(length: number(8), offset: number(32), checksum: number(48))
+        items = Piece(length: number(12), offset: fields.offset &+ UInt64(fields.length), checksum: number(56))
     }
 
     /// 0, which is no UID, if there is no such place.
@@ -110,18 +129,67 @@ struct CacheLine {
         return UInt32(littleEndian: file.loadUnaligned(fromByteOffset: place, as: UInt32.self))
     }
 
+    /// A piece of this message's record: `nil` if there is none, or it is damaged.
+    @inline(__always)
+    func bytes(_ piece: KeptPiece, in file: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+        let place = self[piece]
+        guard place.length > 0, place.offset <= UInt64(file.count), UInt64(place.length) <= UInt64(file.count) - place.offset
+        else { return nil }
+        let start = Int(place.offset)
+        let bytes = UnsafeRawBufferPointer(rebasing: file[start..<start + Int(place.length)])
+        return Self.checksum(of: bytes, uid, identity) == place.checksum ? bytes : nil
+    }
+
+    /// Whether every piece that there is can be read.
+    func isWhole(in file: UnsafeRawBufferPointer) -> Bool {
+        KeptPiece.allCases.allSatisfy { self[$0].length == 0 || bytes($0, in: file) != nil }
+    }
+
+    /// Whether the records are the same, wherever they are.
+    func isSame(as other: CacheLine) -> Bool {
+        func isSame(_ a: Piece, _ b: Piece) -> Bool { a.length == b.length && a.checksum == b.checksum }
+        return uid == other.uid && identity == other.identity
+            && isSame(keys, other.keys) && isSame(fields, other.fields) && isSame(items, other.items)
+    }
+
     func write(to writer: inout ByteWriter) {
         writer.number(uid)
-        writer.number(length)
-        writer.number(offset)
+        for piece in [keys, fields, items] { writer.number(piece.length) }
         writer.number(identity)
-        writer.number(checksum)
+        writer.number(keys.offset)
+        writer.number(fields.offset)
+        for piece in [keys, fields, items] { writer.number(piece.checksum) }
     }
 
     /// Holds for this message's record only.
     @inline(__always)
-    static func checksum(of record: UnsafeRawBufferPointer, _ uid: UInt32, _ identity: UInt64) -> UInt64 {
-        clinux_checksum(record.baseAddress, record.count) &+ UInt64(uid) &* 0x9E37_79B9_7F4A_7C15 &+ identity
+    static func checksum(of piece: UnsafeRawBufferPointer, _ uid: UInt32, _ identity: UInt64) -> UInt64 {
+        clinux_checksum(piece.baseAddress, piece.count) &+ UInt64(uid) &* 0x9E37_79B9_7F4A_7C15 &+ identity
+    }
+}
+
+/// Where the records of a batch come to be: after the frame and the table all keys, so that who looks at those only reads
+/// through them without a gap; then fields and items of each.
+struct CacheLayout {
+    private var keys: UInt64
+    private var rest: UInt64
+    /// Where the batch ends, but for padding.
+    var end: Int { Int(rest) }
+
+    init(_ lines: some Collection<CacheLine>, at start: Int) {
+        keys = UInt64(start + CacheFrame.byteCount + lines.count * CacheLine.byteCount)
+        rest = lines.reduce(keys) { $0 + UInt64($1.keys.length) }
+    }
+
+    /// The line of the next record, as it is in the new batch.
+    mutating func place(_ line: CacheLine) -> CacheLine {
+        var line = line
+        line.keys.offset = keys
+        line.fields.offset = rest
+        line.items.offset = rest + UInt64(line.fields.length)
+        keys += UInt64(line.keys.length)
+        rest = line.items.offset + UInt64(line.items.length)
+        return line
     }
 }
 
@@ -140,20 +208,28 @@ struct PendingRecords {
 
     func hasRoom(for count: Int) -> Bool { Self.capacity - used >= count }
 
-    mutating func append(_ uid: UInt32, identity: UInt64, _ record: UnsafeRawBufferPointer) {
+    mutating func append(_ uid: UInt32, identity: UInt64, _ pieces: KeptPieces) {
         let room = bytes ?? .allocate(byteCount: Self.capacity, alignment: 8)
         bytes = room
         if let last = lines.last, last.uid >= uid { isAscending = false }
-        UnsafeMutableRawBufferPointer(rebasing: room[used...]).copyMemory(from: record)
-        lines.append(CacheLine(uid: uid, length: record.count, offset: used, identity: identity,
-                               checksum: CacheLine.checksum(of: record, uid, identity)))
-        used += record.count
+        func add(_ piece: UnsafeRawBufferPointer) -> CacheLine.Piece {
+            guard !piece.isEmpty else { return .init() }
+            UnsafeMutableRawBufferPointer(rebasing: room[used...]).copyMemory(from: piece)
+            defer { used += piece.count }
+            return .init(length: UInt32(truncatingIfNeeded: piece.count), offset: UInt64(used),
+                         checksum: CacheLine.checksum(of: piece, uid, identity))
+        }
+        var line = CacheLine(uid: uid, identity: identity)
+        line.keys = add(pieces.keys)
+        line.fields = add(pieces.fields)
+        line.items = add(pieces.items)
+        lines.append(line)
     }
 
     /// The one that was added last.
-    func record(_ uid: UInt32, identity: UInt64) -> UnsafeRawBufferPointer? {
-        guard let bytes, !lines.isEmpty, let index = index(of: uid), lines[index].identity == identity else { return nil }
-        return self.bytes(of: lines[index], in: UnsafeRawBufferPointer(bytes))
+    func line(_ uid: UInt32, identity: UInt64) -> CacheLine? {
+        guard !lines.isEmpty, let index = index(of: uid), lines[index].identity == identity else { return nil }
+        return lines[index]
     }
 
     private func index(of uid: UInt32) -> Int? {
@@ -166,12 +242,15 @@ struct PendingRecords {
         return low < lines.count && lines[low].uid == uid ? low : nil
     }
 
-    func bytes(of line: CacheLine, in bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(rebasing: bytes[Int(line.offset)..<Int(line.offset) + Int(line.length)])
+    func bytes(_ piece: KeptPiece, of line: CacheLine) -> UnsafeRawBufferPointer {
+        let place = line[piece]
+        guard let bytes, place.length > 0 else { return UnsafeRawBufferPointer(start: nil, count: 0) }
+        return UnsafeRawBufferPointer(rebasing: bytes[Int(place.offset)..<Int(place.offset) + Int(place.length)])
     }
 
     /// Ascending, each UID once.
     func sortedLines() -> [CacheLine] {
+        if isAscending { return lines }
         var result: [CacheLine] = []
         for line in lines.enumerated().sorted(by: { ($0.element.uid, $0.offset) < ($1.element.uid, $1.offset) }).map(\.element) {
             if result.last?.uid == line.uid { result.removeLast() }

@@ -18,6 +18,8 @@ public final class MaildirStore: MailStore {
     private weak var selected: OpenMaildir?
     /// Closed mailboxes with file names that lag behind, or with long logs.
     private var untidy: [Mailbox] = []
+    /// The one that was selected last, as it was read: clients go back and forth, and then only what is new need be read.
+    private var closed: Mailbox?
 
     /// Opens the Maildir, and makes it if there is none. `path` is absolute, or relative to the working directory.
     public init(path: String, separator: Character = ".", logger: Logger) throws(StoreError) {
@@ -103,12 +105,32 @@ public final class MaildirStore: MailStore {
     }
 
     public func open(_ name: MailboxName, readOnly: Bool) throws(StoreError) -> any OpenMailbox {
+        let mailbox = if let mailbox = try takeClosed(name) { mailbox } else { try openMailbox(name, hasRows: true) }
         let open = try OpenMaildir(
-            openMailbox(name, hasRows: true), readOnly: readOnly, names: names,
+            mailbox, readOnly: readOnly, names: names,
             target: { [unowned self] (name) throws(StoreError) in try target(name) },
-            onClose: { [weak self] mailbox in self?.untidy.append(mailbox) })
+            onClose: { [weak self] mailbox, isTidyingDue in
+                self?.closed = mailbox
+                if isTidyingDue { self?.untidy.append(mailbox) }
+            })
         selected = open
         return open
+    }
+
+    /// The mailbox that was closed last, if it is that one and still there.
+    private func takeClosed(_ name: MailboxName) throws(StoreError) -> Mailbox? {
+        guard let closed, closed.directory.mailbox == name else { return nil }
+        self.closed = nil
+        guard try isUnchanged(closed.directory) else { return nil }
+        untidy.removeAll { $0 === closed }
+        return closed
+    }
+
+    /// Whether the mailbox's directory is still the one of its name.
+    private func isUnchanged(_ directory: MailboxDirectory) throws(StoreError) -> Bool {
+        guard try requireFolder(directory.mailbox) == directory.folder, let mine = directory.root.status(),
+              let there = maildir.status(directory.folder.directory) else { return false }
+        return mine.st_ino == there.st_ino && mine.st_dev == there.st_dev
     }
 
     public func status(_ name: MailboxName, wantsSize: Bool) throws(StoreError) -> MailboxStatus {
@@ -116,7 +138,7 @@ public final class MaildirStore: MailStore {
         var summary = quick.state.summary
         if quick.isScanDue || wantsSize && summary.unsized > 0 {
             let open = try OpenMaildir(Mailbox(quick.directory, account, hasRows: true), readOnly: true, names: names,
-                                       target: { (name) throws(StoreError) in throw .noSuchMailbox(name) }, onClose: { _ in })
+                                       target: { (name) throws(StoreError) in throw .noSuchMailbox(name) }, onClose: { _, _ in })
             if wantsSize {
                 for row in 0..<open.table.count where !open.table.isGone(row) && open.table.size(row) == nil {
                     guard let uid = UID(open.table.uid(row)) else { continue }
@@ -182,5 +204,6 @@ public final class MaildirStore: MailStore {
     func release(_ folder: FolderName) {
         targets.removeAll { $0.directory.folder == folder }
         untidy.removeAll { $0.directory.folder == folder }
+        if closed?.directory.folder == folder { closed = nil }
     }
 }

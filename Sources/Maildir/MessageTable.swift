@@ -138,6 +138,31 @@ final class MessageTable {
         return row
     }
 
+    // MARK: All rows
+
+    /// Messages for which `test` holds and that were not forgotten, with UIDs up to `last`: the first `limit` of them.
+    func uids(_ test: MetadataTest, upTo last: UInt32, atMost limit: Int) -> [UID] {
+        let baseEnd = baseCount > 0 && base!.uids[baseCount - 1] > last ? firstRow(from: last &+ 1) : baseCount
+        var result: [UID] = []
+        if baseEnd > 0, let base {
+            let room = min(baseEnd, limit)
+            result = Array(unsafeUninitializedCapacity: room) { buffer, count in
+                count = base.uids(test, 0..<baseEnd, into: buffer)
+            }
+        }
+        for row in tail where row.uid <= last && result.count < limit {
+            guard !row.place.contains(.forgotten), test.holds(row.flags, row.keywords, row.modSequence) else { continue }
+            if let uid = UID(row.uid) { result.append(uid) }
+        }
+        return result
+    }
+
+    /// What was expunged counts as told.
+    func forgetGone() {
+        if let base { base.markPlaces(Place.expunged.rawValue, with: Place.forgotten.rawValue) }
+        for index in tail.indices where tail[index].place.isGone { tail[index].place.insert(.forgotten) }
+    }
+
     // MARK: Changes
 
     func setFlags(_ row: Int, _ flags: SystemFlags, _ keywords: KeywordSet, modSequence: UInt64) {

@@ -2,20 +2,23 @@ import IMAPTypes
 import MailStore
 
 extension OpenMaildir {
-    func kept(_ uid: UID) -> UnsafeRawBufferPointer? {
+    func kept(_ uid: UID, _ piece: KeptPiece) -> UnsafeRawBufferPointer? {
         // A damaged index is repaired by whoever reads the message.
         guard table.base?.verifyRest() != false, let row = row(uid), !table.isGone(row) else { return nil }
-        return openCache().record(uid.rawValue, identity: identity(row))
+        return openCache().piece(piece, uid.rawValue, identity: identity(row))
     }
 
-    func keep(_ uid: UID, _ bytes: UnsafeRawBufferPointer) {
-        guard bytes.count <= longestKept, table.base?.verifyRest() != false, let row = row(uid), !table.isGone(row) else {
+    func keep(_ uid: UID, _ pieces: KeptPieces) {
+        guard pieces.count <= longestKept, table.base?.verifyRest() != false, let row = row(uid), !table.isGone(row) else {
             return
         }
         let cache = openCache()
-        if !cache.pending.hasRoom(for: bytes.count) { save(cache) }
-        cache.add(uid.rawValue, identity: identity(row), bytes)
+        if !cache.pending.hasRoom(for: pieces.count) { save(cache) }
+        cache.add(uid.rawValue, identity: identity(row), pieces)
     }
+
+    /// Where nothing can be written, nothing needs to be prepared.
+    var isKeeping: Bool { openCache().mayWrite }
 
     func saveKept() {
         guard let cache, !cache.pending.isEmpty else { return }
@@ -44,9 +47,9 @@ extension OpenMaildir {
         let other = CacheFile(in: target.directory.root, uidValidity: header.uidValidity, mailboxID: header.mailboxID)
         for (row, copy) in copies {
             let identity = Self.identity(row, of: table)
-            guard let bytes = cache.record(table.uid(row), identity: identity) else { continue }
-            guard other.pending.hasRoom(for: bytes.count) else { break }
-            other.add(copy.rawValue, identity: identity, bytes)
+            guard let pieces = cache.pieces(table.uid(row), identity: identity) else { continue }
+            guard other.pending.hasRoom(for: pieces.count) else { break }
+            other.add(copy.rawValue, identity: identity, pieces)
         }
         other.save(room: Self.room(target), keeps: { _, _ in true })
     }

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import IMAPTypes
 import MailStore
@@ -14,7 +15,7 @@ extension OpenMaildir {
         for _ in 0..<5 {
             if let file = try known(uid) { return file }
             guard let row = row(uid), !table.isGone(row), let (place, name) = mailbox.findFile(row) else { break }
-            if let file = place.open(name, Self.openFlags) { return try MessageFile(file, uid) }
+            if let file = open(name, in: place) { return try MessageFile(file, uid) }
         }
         guard row(uid) != nil || ghosts[uid.rawValue] != nil,
               let file = Graveyard.open(mailbox.directory, create: false)?.open(Graveyard.fileName(uid.rawValue), Self.openFlags)
@@ -25,10 +26,17 @@ extension OpenMaildir {
     /// A named pipe must not stop us.
     private static let openFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY
 
+    /// To read a message need not change its inode: with `relatime` the first look at each would write one. Only the owner may ask
+    /// for that.
+    private func open(_ name: [UInt8], in place: Handle) -> Handle? {
+        if let file = place.open(name, Self.openFlags | clinux_o_noatime()) { return file }
+        return errno == EPERM ? place.open(name, Self.openFlags) : nil
+    }
+
     /// The file under the name that is known; `nil` if it is not there.
     private func known(_ uid: UID) throws(StoreError) -> MessageFile? {
         guard let row = row(uid), !table.isGone(row) else { return nil }
-        if let file = mailbox.directory.directory(table.place(row)).open(table.name(row), Self.openFlags) {
+        if let file = open(table.name(row), in: mailbox.directory.directory(table.place(row))) {
             return try MessageFile(file, uid)
         }
         guard errno == ENOENT else { throw failure("opening", table.name(row)) }

@@ -19,15 +19,15 @@ final class OpenMaildir: OpenMailbox {
     private(set) var table: MessageTable
     /// What was derived from messages, once somebody has asked for it.
     var cache: CacheFile?
-    /// Tells the store that there are names to bring up to date after this mailbox was closed.
-    private let onClose: (Mailbox) -> Void
+    /// Gives the mailbox back to the store; tells whether there are names to bring up to date.
+    private let onClose: (Mailbox, _ isTidyingDue: Bool) -> Void
     let names: NameMaker
     /// The mailbox that COPY or MOVE names.
     private let target: (MailboxName) throws(StoreError) -> Mailbox
 
     init(
         _ mailbox: Mailbox, readOnly: Bool, names: NameMaker, target: @escaping (MailboxName) throws(StoreError) -> Mailbox,
-        onClose: @escaping (Mailbox) -> Void
+        onClose: @escaping (Mailbox, _ isTidyingDue: Bool) -> Void
     ) throws(StoreError) {
         self.names = names
         self.target = target
@@ -48,7 +48,7 @@ final class OpenMaildir: OpenMailbox {
 
     /// What was expunged before the session's picture began was never in it.
     private func forgetGone(in table: MessageTable) {
-        for row in 0..<table.count where table.isGone(row) { table.setPlace(row, table.place(row).union(.forgotten)) }
+        table.forgetGone()
     }
 
     deinit {
@@ -57,10 +57,9 @@ final class OpenMaildir: OpenMailbox {
         let wasLast = directory.lockFile.beginAlone()
         Graveyard.empty(directory, olderThan: wasLast ? 0 : Graveyard.patience)
         directory.lockFile.leave()
-        if !isReadOnly, mailbox.isTidyingDue {
-            mailbox.onReload = nil
-            onClose(mailbox)
-        }
+        mailbox.onReload = nil
+        mailbox.nameIndex = NameIndex()
+        onClose(mailbox, !isReadOnly && mailbox.isTidyingDue)
     }
 
     func openTarget(_ name: MailboxName) throws(StoreError) -> Mailbox { try target(name) }
@@ -82,16 +81,14 @@ final class OpenMaildir: OpenMailbox {
         toldModSequence = mailbox.state.summary.modSequence
     }
 
-    var uids: [UID] {
-        let table = table
-        var result: [UID] = []
-        result.reserveCapacity(table.count)
-        for row in 0..<table.count {
-            let uid = table.uid(row)
-            if uid > visible { break }
-            if !table.place(row).contains(.forgotten), let uid = UID(uid) { result.append(uid) }
+    var uids: [UID] { uids(MetadataTest(), atMost: .max) }
+
+    func uids(_ test: MetadataTest, atMost limit: Int) -> [UID] {
+        var result = table.uids(test, upTo: visible, atMost: limit)
+        if !ghosts.isEmpty {
+            result += ghosts.filter { test.holds($0.value) }.compactMap { UID($0.key) }
+            result = Array(result.sorted().prefix(limit))
         }
-        if !ghosts.isEmpty { result = (result + ghosts.keys.compactMap { UID($0) }).sorted() }
         return result
     }
 

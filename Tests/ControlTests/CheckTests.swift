@@ -20,7 +20,13 @@ import TestSupport
         try store.subscribe("Work")
         for name in [MailboxName.inbox, "Work"] {
             let mailbox = try #require(try store.open(name, readOnly: false) as? OpenMaildir)
-            for uid in mailbox.uids { Array("kept of \(uid)".utf8).withUnsafeBytes { mailbox.keep(uid, $0) } }
+            for uid in mailbox.uids {
+                Array("kept of \(uid)".utf8).withUnsafeBytes {
+                    var pieces = KeptPieces()
+                    pieces.items = $0
+                    mailbox.keep(uid, pieces)
+                }
+            }
             mailbox.saveKept()
             try mailbox.mailbox.locked { () throws(StoreError) in try mailbox.mailbox.checkpoint() }
             _ = try mailbox.store([1], FlagChange(.add, FlagSet(system: .flagged)), unchangedSince: nil)

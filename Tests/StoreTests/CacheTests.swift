@@ -26,7 +26,7 @@ import Testing
     @Test func whatIsKeptIsThereForOthers() throws {
         let account = try account()
         let a = try open(account), b = try open(account)
-        #expect(a.kept(1) == nil && b.kept(1) == nil)
+        #expect(a.keptBytes(1) == nil && b.keptBytes(1) == nil)
         for uid in a.uids { a.keep(uid, Self.record(uid)) }
         #expect(a.keptBytes(3) == Self.record(3))
         #expect(b.keptBytes(3) == nil)
@@ -41,7 +41,7 @@ import Testing
         b.saveKept()
         _ = try a.refresh()
         #expect(a.keptBytes(2) == Self.record(2, 99))
-        #expect(a.kept(77) == nil)
+        #expect(a.keptBytes(77) == nil)
         let c = try open(account)
         for uid in c.uids.reversed() { #expect(c.keptBytes(uid) == (uid == 2 ? Self.record(2, 99) : Self.record(uid))) }
         a.keep(1, [UInt8](repeating: 1, count: longestKept + 1))
@@ -59,7 +59,7 @@ import Testing
         let b = try open(account, "Other")
         #expect(result.destination.map { b.keptBytes($0) } == [Self.record(2), Self.record(4)])
         _ = try a.expunge([4])
-        #expect(a.kept(4) == nil)
+        #expect(a.keptBytes(4) == nil)
     }
 
     @Test func anotherMailboxHasOthers() throws {
@@ -73,7 +73,7 @@ import Testing
         try FileManager.default.copyItem(at: file(account), to: account.folder("Other").appendingPathComponent("imapd.cache"))
         let b = try open(account, "Other")
         for uid in b.uids {
-            #expect(b.kept(uid) == nil)
+            #expect(b.keptBytes(uid) == nil)
             b.keep(uid, Self.record(uid, 7))
         }
         b.saveKept()
@@ -98,10 +98,10 @@ import Testing
             #expect(found == nil || found == Self.record(uid, 5) || found == Self.record(uid, 9), "\(what)")
         }
         // And it is mended by being used.
-        for uid in a.uids where a.kept(uid) == nil { a.keep(uid, Self.record(uid, 5)) }
+        for uid in a.uids where a.keptBytes(uid) == nil { a.keep(uid, Self.record(uid, 5)) }
         a.saveKept()
         let b = try open(account)
-        for uid in b.uids { #expect(b.kept(uid) != nil, "\(what), mended: \(uid.rawValue)") }
+        for uid in b.uids { #expect(b.keptBytes(uid) != nil, "\(what), mended: \(uid.rawValue)") }
     }
 
     @Test func bytesThatFlip() throws {
@@ -132,17 +132,17 @@ import Testing
     @Test func deletedWhileInUse() throws {
         let (account, _) = try sample()
         let a = try open(account)
-        #expect(a.kept(1) != nil)
+        #expect(a.keptBytes(1) != nil)
         try FileManager.default.removeItem(at: file(account))
         _ = try a.refresh()
-        #expect(a.kept(1) == nil)
+        #expect(a.keptBytes(1) == nil)
         a.keep(1, Self.record(1))
         a.saveKept()
         #expect(try open(account).keptBytes(1) == Self.record(1))
         try FileManager.default.removeItem(at: file(account))
         try FileManager.default.createDirectory(at: file(account), withIntermediateDirectories: false)
         _ = try a.refresh()
-        #expect(a.kept(1) == nil)
+        #expect(a.keptBytes(1) == nil)
         a.keep(1, Self.record(1))
         a.saveKept()
         #expect(try a.bytes(1).isEmpty == false)
@@ -179,7 +179,7 @@ import Testing
         let b = try open(account)
         // 1 MiB and 4 KiB for each message: then it has what it may have.
         #expect(try Data(contentsOf: file(account)).count <= (1 << 20) + 60 * 4096)
-        #expect(b.uids.contains { b.kept($0) != nil })
+        #expect(b.uids.contains { b.keptBytes($0) != nil })
         for uid in b.uids { if let found = b.keptBytes(uid) { #expect(found == Self.record(uid, 60_000)) } }
     }
 
@@ -209,11 +209,29 @@ import Testing
         }
         let a = try open(account)
         for uid in a.uids { if let found = a.keptBytes(uid) { #expect(found.starts(with: Self.record(uid, 0))) } }
-        #expect(a.uids.contains { a.kept($0) != nil })
+        #expect(a.uids.contains { a.keptBytes($0) != nil })
     }
 }
 
 extension OpenMailbox {
-    fileprivate func keep(_ uid: UID, _ bytes: [UInt8]) { bytes.withUnsafeBytes { keep(uid, $0) } }
-    fileprivate func keptBytes(_ uid: UID) -> [UInt8]? { kept(uid).map { Array($0) } }
+    /// The first bytes, which are the same in every record of a message, are keys and fields.
+    fileprivate func keep(_ uid: UID, _ bytes: [UInt8]) {
+        bytes.withUnsafeBytes { bytes in
+            var pieces = KeptPieces()
+            pieces.keys = UnsafeRawBufferPointer(rebasing: bytes[..<4])
+            pieces.fields = UnsafeRawBufferPointer(rebasing: bytes[4..<10])
+            pieces.items = UnsafeRawBufferPointer(rebasing: bytes[10...])
+            keep(uid, pieces)
+        }
+    }
+
+    /// `nil` unless every piece is there.
+    fileprivate func keptBytes(_ uid: UID) -> [UInt8]? {
+        var bytes: [UInt8] = []
+        for piece in KeptPiece.allCases {
+            guard let found = kept(uid, piece) else { return nil }
+            bytes += found
+        }
+        return bytes
+    }
 }

@@ -71,6 +71,9 @@ ssize_t clinux_getdents(int directory, void *_Nonnull buffer, size_t n);
 int clinux_lock(int fd, off_t byte, int exclusive, int wait);
 int clinux_unlock(int fd, off_t byte);
 
+/* O_NOATIME of open(2). */
+int clinux_o_noatime(void);
+
 /* renameat2(2) with RENAME_NOREPLACE: EEXIST if there is such a file. EINVAL where the file system cannot. */
 int clinux_rename_noreplace(int from_directory, const char *_Nonnull from, int to_directory, const char *_Nonnull to);
 

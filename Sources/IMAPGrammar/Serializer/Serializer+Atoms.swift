@@ -18,6 +18,22 @@ extension Serializer {
     }
 
     /// number, nz-number
+    /// Puts the digits of a number where there is room for ten, and returns how many they are.
+    static func putDigits(_ value: UInt32, _ buffer: UnsafeMutableRawBufferPointer) -> Int {
+        var count = 1, unit: UInt32 = 10
+        while count < 10, value >= unit {
+            count &+= 1
+            unit = count < 10 ? unit &* 10 : .max
+        }
+        var rest = value, at = count
+        while at > 0 {
+            at &-= 1
+            buffer[at] = 0x30 + UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
+        }
+        return count
+    }
+
     public mutating func number(_ value: UInt32) { number(UInt64(value)) }
 
     /// A count, which is never negative.

@@ -36,10 +36,13 @@ extension Serializer {
 
     /// search-sort-mod-seq = "(" "MODSEQ" SP mod-sequence-value ")"
     private mutating func numberList(_ numbers: [UInt32], _ modSequence: ModSequence?) {
-        reserve(11 * numbers.count)
-        for number in numbers {
-            space()
-            self.number(number)
+        write(atMost: 11 * numbers.count) { buffer in
+            var at = 0
+            for number in numbers {
+                buffer[at] = 0x20
+                at &+= 1 &+ Self.putDigits(number, UnsafeMutableRawBufferPointer(rebasing: buffer[(at &+ 1)...]))
+            }
+            return at
         }
         if let modSequence, !numbers.isEmpty {
             write(" (MODSEQ ")

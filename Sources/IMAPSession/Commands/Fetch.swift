@@ -11,7 +11,10 @@ extension Selected {
         var attributes = command.attributes
         if command.changedSince != nil { attributes.append(.modSeq) }
         noteUse(ofModSequences: attributes.contains(.modSeq))
-        let selection = try selection(command.set, byUID: command.byUID)
+        var selection = try selection(command.set, byUID: command.byUID)
+        if let since = command.changedSince {
+            selection = view.selection(of: mailbox.uids(MetadataTest(above: since), atMost: .max), within: selection)
+        }
         if command.vanished, let since = command.changedSince {
             try tellVanished(since: since, among: view.known(command.set, saved: saved))
         }
@@ -41,9 +44,6 @@ extension Selected {
                     marked = batch.count
                 }
                 marked -= 1
-            }
-            if let since = command.changedSince {
-                guard let metadata = mailbox.metadata(uid), metadata.modSequence > since else { continue }
             }
             do {
                 switch try fetcher.fetch(uid, number: view.number(at: index), isRecent: isRecent(uid),

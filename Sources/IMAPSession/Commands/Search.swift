@@ -38,7 +38,7 @@ extension Selected {
         let search: MessageSearch
         do { search = try MessageSearch(command, in: mailbox, environment) } catch { throw .unknownCharset(error.known) }
         do {
-            let found = try search.matches(among: view.uids(candidates(command.key)), progress: wire.heedShutdown)
+            let found = try search.matches(in: view, candidates(command.key), progress: wire.heedShutdown)
             return news.expunged.isEmpty ? found : found.filter { !isGone($0) }
         } catch { throw CommandFailure(error) }
     }
@@ -60,13 +60,7 @@ extension Selected {
         if byUID { return uids.map(\.rawValue) }
         var numbers: [UInt32] = []
         numbers.reserveCapacity(uids.count)
-        // The next message found is often the next one there is.
-        var next = 0
-        for uid in uids {
-            if next >= view.count || view.uid(at: next) != uid { next = view.index(of: uid) ?? 0 }
-            numbers.append(view.number(at: next).rawValue)
-            next += 1
-        }
+        view.forEachIndex(of: uids) { numbers.append(view.number(at: $0).rawValue) }
         return numbers
     }
 

@@ -55,9 +55,8 @@ extension Selected {
     }
 
     private func firstUnseen() -> SequenceNumber? {
-        for index in 0..<view.count where mailbox.metadata(view.uid(at: index))?.flags.contains(.seen) == false {
-            return view.number(at: index)
-        }
-        return nil
+        var isUnseen = MetadataTest()
+        _ = isUnseen.require(.seen, isSet: false)
+        return mailbox.uids(isUnseen, atMost: 1).first.flatMap { view.number(of: $0) }
     }
 }

@@ -2,8 +2,8 @@ import IMAPGrammar
 import IMAPTypes
 import MailMessage
 
-/// What is kept of a message, so that it need not be read again: ENVELOPE, BODY and BODYSTRUCTURE as they go on the wire, and
-/// the lines of those header fields that clients and SORT, THREAD and SEARCH ask for, and what THREADID is made of.
+/// ENVELOPE, BODY and BODYSTRUCTURE of a message as they go on the wire, and what THREADID is made of, in the bytes in which they
+/// are kept, so that the message need not be read again.
 ///
 /// Everything here is what the message's bytes would give; what is absent is read from the message.
 struct KeptRecord {
@@ -11,8 +11,6 @@ struct KeptRecord {
         case envelope, body, bodyStructure
         /// The same in UTF-8 where that is different.
         case envelopeUTF8, bodyUTF8, bodyStructureUTF8
-        /// Whole fields with CRLF for every line end, in the order of the message, and an empty line.
-        case fields
         /// `ThreadID`, high half first; no bytes if the header tells none.
         case threadID
 
@@ -60,8 +58,6 @@ struct KeptRecord {
         return self[item]
     }
 
-    var fields: UnsafeRawBufferPointer? { self[.fields] }
-
     /// `nil` if it was not kept; `.some(nil)` if the header tells none.
     var threadID: ObjectID?? {
         guard let bytes = self[.threadID] else { return nil }
@@ -80,33 +76,10 @@ struct KeptRecord {
             && (!items.contains(.body) || length(Item.body.rawValue) != nil)
             && (!items.contains(.bodyStructure) || length(Item.bodyStructure.rawValue) != nil)
             && (!items.contains(.threadID) || length(Item.threadID.rawValue) != nil)
-            && (!items.contains(.fields) || length(Item.fields.rawValue) != nil)
     }
 
-    // MARK: Fields
-
-    /// The fields of which the lines are kept. None that is long as a rule; of others the message is read.
-    static let fieldNames: [[UInt8]] = [
-        "From", "To", "Cc", "Bcc", "Reply-To", "Sender", "Subject", "Date", "Message-ID", "In-Reply-To", "References",
-        "Newsgroups", "Followup-To", "Content-Type", "Content-Description", "Content-Transfer-Encoding", "MIME-Version",
-        "List-Id", "List-Post", "List-Subscribe", "List-Unsubscribe", "Priority", "X-Priority", "Importance", "Lines", "X-Label",
-        "X-Original-To", "Delivered-To", "X-Spam-Flag", "X-Mailer", "User-Agent", "Disposition-Notification-To",
-        "Auto-Submitted", "Chat-Version", "X-K9mail-Identity", "X-Uniform-Type-Identifier", "X-Universally-Unique-Identifier",
-    ].map { Array($0.utf8) }
-
-    private static let fieldNamesLowercased = Set(fieldNames.map { $0.map(\.lowercasedASCII) })
-
-    static func hasField(_ name: [UInt8]) -> Bool { fieldNamesLowercased.contains(name.map(\.lowercasedASCII)) }
-
-    /// Another set of fields, or another way to write an item, is another format; `version` must change with the latter.
-    private static let format: UInt32 = {
-        let version: UInt32 = 2
-        var hash: UInt32 = 0x811C_9DC5 ^ version
-        for name in fieldNames {
-            for byte in name + [0] { hash = (hash ^ UInt32(byte)) &* 0x0100_0193 }
-        }
-        return hash
-    }()
+    /// Changes with the way an item is written.
+    private static let format: UInt32 = 0x6974_6D02
 
     // MARK: Writing
 
@@ -140,6 +113,9 @@ struct KeptItems: OptionSet {
     static let fields = KeptItems(rawValue: 8)
     static let threadID = KeptItems(rawValue: 16)
 
+    /// Whether anything but fields is needed.
+    var needsRecord: Bool { !subtracting(.fields).isEmpty }
+
     init(rawValue: UInt8) { self.rawValue = rawValue }
 
     /// `nil` if one of the attributes needs more than is ever kept.
@@ -153,7 +129,7 @@ struct KeptItems: OptionSet {
             case .threadID: insert(.threadID)
             case .bodySection(let section, _, _):
                 guard section.part.isEmpty, case .headerFields(let names) = section.text,
-                      names.allSatisfy(KeptRecord.hasField) else { return nil }
+                      KeptFields.mask(of: names) != nil else { return nil }
                 insert(.fields)
             case .uid, .flags, .modSeq, .internalDate, .saveDate, .emailID, .rfc822Size: break
             case .rfc822, .rfc822Header, .rfc822Text, .binary, .binarySize: return nil

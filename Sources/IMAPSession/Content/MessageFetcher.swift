@@ -35,6 +35,8 @@ final class MessageFetcher {
     private let mode: WireMode
     /// What stands before the value of each attribute, of those that are kept.
     private let labels: [[UInt8]]
+    /// Of each attribute that is HEADER.FIELDS: the fields, if they are kept.
+    private let masks: [UInt64]
     private var selected: [UInt8] = []
     /// Bytes in the buffer that are worth a system call.
     private static let large = 64 * 1024
@@ -45,6 +47,10 @@ final class MessageFetcher {
         self.sink = sink
         keeper = RecordKeeper(mailbox)
         mode = sink.out.mode
+        masks = program.attributes.map { attribute in
+            guard case .bodySection(let section, _, _) = attribute, case .headerFields(let names) = section.text else { return 0 }
+            return KeptFields.mask(of: names) ?? 0
+        }
         labels = program.attributes.map { attribute in
             var label = Serializer()
             switch attribute {
@@ -71,14 +77,24 @@ final class MessageFetcher {
         do throws(ContentFailure) {
             if program.needsDetails { message.details = try details(uid) }
             if program.needsIdentity { message.identity = try identity(uid) }
-            if let items = program.keptItems, let record = keeper.record(uid), record.has(items) {
-                write(record, of: message, number, adding: extra)
+            if let items = program.keptItems, let kept = keeper.kept(uid, items) {
+                write(kept, of: message, number, adding: extra)
                 if sink.out.count >= Self.large { try flush() }
                 return .sent
             }
             if program.needsContent {
                 do { reader.open(try mailbox.content(uid)) } catch { throw ContentFailure.store(error) }
-                if let scope = program.scope { message.structure = try reader.structure(scope) }
+                if let scope = program.scope {
+                    message.structure = try reader.structure(scope)
+                    keeper.keep(uid, from: reader, scope)
+                    // What was just made of the message need not be made again.
+                    if let items = program.keptItems, let kept = keeper.kept(uid, items) {
+                        reader.close()
+                        write(kept, of: message, number, adding: extra)
+                        if sink.out.count >= Self.large { try flush() }
+                        return .sent
+                    }
+                }
                 // The size of what fits into memory is counted, which may be cheaper than to look it up.
                 if program.needsWhole, program.scope != .whole, !reader.isSmall, message.details == nil {
                     message.details = try details(uid)
@@ -107,7 +123,6 @@ final class MessageFetcher {
             }
             sink.out.fetchEnd()
             if sink.out.count >= Self.large { try flush() }
-            if let scope = program.scope { keeper.keep(uid, from: reader, scope) }
         } catch {
             guard case .store(let error) = error else { throw error }
             throw .connection(.failed("a message could not be read to its end: \(error)"))
@@ -190,21 +205,21 @@ final class MessageFetcher {
 
     /// The response for a message of which everything that is wanted was kept.
     private func write(
-        _ record: KeptRecord, of message: Message, _ number: SequenceNumber, adding extra: [FetchAttribute]
+        _ kept: RecordKeeper.Kept, of message: Message, _ number: SequenceNumber, adding extra: [FetchAttribute]
     ) {
         sink.out.fetch(number)
         for (index, attribute) in program.attributes.enumerated() {
             if index > 0 { sink.out.space() }
             sink.out.write(labels[index])
             switch attribute {
-            case .envelope: write(record.item(.envelope, mode))
-            case .body: write(record.item(.body, mode))
-            case .bodyStructure: write(record.item(.bodyStructure, mode))
-            case .bodySection(let section, let partial, _):
-                if case .headerFields(let names) = section.text, let fields = record.fields {
-                    writeFields(names, isNot: false, of: fields, partial)
-                }
-            case .threadID: writeThreadID(record.threadID ?? nil, of: message)
+            case .envelope: write(kept.record?.item(.envelope, mode))
+            case .body: write(kept.record?.item(.body, mode))
+            case .bodyStructure: write(kept.record?.item(.bodyStructure, mode))
+            case .bodySection(_, let partial, _):
+                selected.removeAll(keepingCapacity: true)
+                kept.fields?.append(masks[index], to: &selected)
+                writeSelected(partial)
+            case .threadID: writeThreadID(kept.record?.threadID ?? nil, of: message)
             default: writeMetadata(attribute, of: message)
             }
         }
@@ -251,6 +266,10 @@ final class MessageFetcher {
     private func writeFields(_ names: [[UInt8]], isNot: Bool, of header: UnsafeRawBufferPointer, _ partial: Partial?) {
         selected.removeAll(keepingCapacity: true)
         HeaderBlock.select(names, isNot: isNot, from: header, into: &selected)
+        writeSelected(partial)
+    }
+
+    private func writeSelected(_ partial: Partial?) {
         let range = Self.range(of: partial, in: selected.count)
         literalHeader(range.count)
         selected.withUnsafeBytes { writeText(UnsafeRawBufferPointer(rebasing: $0[range])) }

@@ -8,6 +8,8 @@ import MailStore
 final class MessageSearch {
     private let mailbox: any OpenMailbox
     private let environment: SearchEnvironment
+    /// What the store answers for all messages at once, and what is then to be asked of each.
+    private let test: MetadataTest
     private let program: SearchProgram
     private var headerSearchers: [TextSearcher]
     private let texts: TextScan
@@ -18,7 +20,10 @@ final class MessageSearch {
 
     init(_ command: SearchCommand, in mailbox: any OpenMailbox, _ environment: SearchEnvironment) throws(UnknownCharset) {
         var compiler = try SearchCompiler(command.charset, mailbox, environment)
-        program = compiler.compile(command.key)
+        var program = compiler.compile(command.key), test = MetadataTest()
+        program.extract(into: &test)
+        self.program = program
+        self.test = test
         headerSearchers = compiler.headerSearchers
         texts = TextScan(compiler.textSearchers, reader)
         keeper = RecordKeeper(mailbox)
@@ -26,16 +31,30 @@ final class MessageSearch {
         self.environment = environment
     }
 
-    /// Those of `uids` that match, in the same order.
+    /// Those of the messages of `selection` that match, ascending.
     ///
     /// `progress` is called now and then, with the number of messages looked at.
     func matches(
+        in view: MessageView, _ selection: MessageSelection, progress: (Int) throws(ContentFailure) -> Void = { _ in }
+    ) throws(ContentFailure) -> [UID] {
+        // Of a few the store need not be asked as a whole.
+        if test.isTrivial || selection.count < view.count / 16 {
+            return try matches(among: view.uids(selection), progress: progress)
+        }
+        var uids = mailbox.uids(test, atMost: .max)
+        if selection.count < view.count { uids = view.uids(view.selection(of: uids, within: selection)) }
+        return program.isAll ? uids : try matches(among: uids, progress: progress)
+    }
+
+    /// Those of `uids` that match, in the same order.
+    func matches(
         among uids: [UID], progress: (Int) throws(ContentFailure) -> Void = { _ in }
     ) throws(ContentFailure) -> [UID] {
+        if program.isAll, test.isTrivial { return uids }
         var result: [UID] = []
         for (index, uid) in uids.enumerated() {
             if index & 0xFF == 0xFF { try progress(index) }
-            guard let metadata = mailbox.metadata(uid) else { continue }
+            guard let metadata = mailbox.metadata(uid), test.holds(metadata) else { continue }
             var message = Message(uid: uid, metadata: metadata)
             if try evaluate(program, &message) == .yes { result.append(uid) }
             if message.isOpen { reader.close() }
@@ -56,8 +75,6 @@ final class MessageSearch {
         var header: MessageStructure?
         var found: [Bool]?
         var isOpen = false
-        /// Whether `header` is only of the fields that were kept.
-        var isHeaderKept = false
     }
 
     private func evaluate(_ key: SearchProgram, _ message: inout Message) throws(ContentFailure) -> Answer {
@@ -108,10 +125,8 @@ final class MessageSearch {
         case .emailID(let id): return try identity(message.uid).id == id
         case .threadID(let id): return try threadID(&message) == id
         case .size(let sizes): return sizes.contains(try details(&message).size)
-        case .sent(let days):
-            let value = try header(for: Self.date, &message).value(.date, of: MessageStructure.root)
-            return value.flatMap { MessageDate($0) }.map { days.contains($0.localDay) } ?? false
-        case .header(let name, let index): return try searchHeader(name, index, &message)
+        case .sent(let days): return try sentDay(&message).map(days.contains) ?? false
+        case .header(let name, let kept, let index): return try searchHeader(name, kept, index, &message)
         case .text(let index):
             if let found = message.found { return found[index] }
             try open(&message)
@@ -129,19 +144,14 @@ final class MessageSearch {
         do { return try mailbox.identity(uid) } catch { throw .store(error) }
     }
 
-    private static let date = Array("Date".utf8)
-
     private func threadID(_ message: inout Message) throws(ContentFailure) -> ObjectID {
-        if !message.isOpen, let kept = keeper.record(message.uid)?.threadID {
+        if message.header == nil, let kept = keeper.record(message.uid)?.threadID {
             if let kept { return kept }
-        } else if let id = ThreadID.of(try header(for: Self.references, &message)) {
+        } else if let id = ThreadID.of(try header(&message)) {
             return id
         }
         return try identity(message.uid).id
     }
-
-    /// Where this field is kept, so are the others that `ThreadID` looks at.
-    private static let references = Array("References".utf8)
 
     private func details(_ message: inout Message) throws(ContentFailure) -> MessageDetails {
         if let details = message.details { return details }
@@ -156,23 +166,11 @@ final class MessageSearch {
         if message.isOpen { return }
         do { reader.open(try mailbox.content(message.uid)) } catch { throw .store(error) }
         message.isOpen = true
-        if message.isHeaderKept {
-            message.header = nil
-            message.isHeaderKept = false
-        }
     }
 
-    /// The header, or as much of it as was kept if that has the field.
-    private func header(for field: [UInt8], _ message: inout Message) throws(ContentFailure) -> MessageStructure {
-        let canBeKept = KeptRecord.hasField(field)
-        if let header = message.header, canBeKept || !message.isHeaderKept { return header }
-        if canBeKept, !message.isOpen, let fields = keeper.record(message.uid)?.fields {
-            reader.open(header: fields)
-            message.isHeaderKept = true
-            let header = try reader.structure(.header)
-            message.header = header
-            return header
-        }
+    /// The header, read from the message.
+    private func header(_ message: inout Message) throws(ContentFailure) -> MessageStructure {
+        if let header = message.header { return header }
         try open(&message)
         let header = try reader.structure(.header)
         message.header = header
@@ -180,23 +178,37 @@ final class MessageSearch {
         return header
     }
 
+    /// The day that the sender's calendar showed, since the epoch.
+    private func sentDay(_ message: inout Message) throws(ContentFailure) -> Int64? {
+        if message.header == nil, let keys = keeper.keys(message.uid) { return keys.sentDay }
+        return try header(&message).value(.date, of: MessageStructure.root).flatMap { MessageDate($0)?.localDay }
+    }
+
     /// HEADER (RFC 9051 §6.4.4): whether a field of that name has the string in its value, as people read it.
-    private func searchHeader(_ name: [UInt8], _ index: Int, _ message: inout Message) throws(ContentFailure) -> Bool {
-        let extent = try header(for: name, &message).parts[MessageStructure.root].header
+    private func searchHeader(
+        _ name: [UInt8], _ kept: KeptFields.Index?, _ index: Int, _ message: inout Message
+    ) throws(ContentFailure) -> Bool {
+        if message.header == nil, let kept, let fields = keeper.fields(message.uid) {
+            return fields.contains(kept) { isMatch($0, index) }
+        }
+        let extent = try header(&message).parts[MessageStructure.root].header
         return try reader.withHeader(extent) { bytes in
             var block = HeaderBlock(bytes)
             while let field = block.next() {
-                guard field.name.count == name.count,
-                      zip(bytes[field.name], name).allSatisfy({ $0.lowercasedASCII == $1.lowercasedASCII }) else { continue }
-                value.removeAll(keepingCapacity: true)
-                decoded.removeAll(keepingCapacity: true)
-                HeaderBlock.unfold(UnsafeRawBufferPointer(rebasing: bytes[field.value]), into: &value)
-                value.withUnsafeBytes { EncodedWord.decode($0, into: &decoded) }
-                headerSearchers[index].reset()
-                decoded.withUnsafeBytes { headerSearchers[index].search($0) }
-                if headerSearchers[index].isFound { return true }
+                guard bytes[field.name].elementsEqual(name, by: { $0.lowercasedASCII == $1.lowercasedASCII }) else { continue }
+                if isMatch(UnsafeRawBufferPointer(rebasing: bytes[field.value]), index) { return true }
             }
             return false
         }
+    }
+
+    /// Whether a field's value, as it stands in the header, has the string.
+    private func isMatch(_ folded: UnsafeRawBufferPointer, _ index: Int) -> Bool {
+        if let plain = HeaderBlock.plain(folded) { return headerSearchers[index].isIn(plain) }
+        value.removeAll(keepingCapacity: true)
+        decoded.removeAll(keepingCapacity: true)
+        HeaderBlock.unfold(folded, into: &value)
+        value.withUnsafeBytes { EncodedWord.decode($0, into: &decoded) }
+        return decoded.withUnsafeBytes { headerSearchers[index].isIn($0) }
     }
 }

@@ -1,105 +1,99 @@
 import Glibc
 import IMAPGrammar
 import IMAPTypes
-import MailMessage
 import MailStore
 
 /// SORT (RFC 5256 §3).
 struct MessageSort {
     private let keys: [SortCommand.Key]
-    private let summaries: HeaderSummaries
-    private var addresses = AddressList()
-
-    /// What one criterion compares.
-    private enum Value {
-        case number(Int64)
-        case text([UInt8])
-    }
+    private let reader: MessageKeyReader
 
     init(_ keys: [SortCommand.Key], in mailbox: any OpenMailbox) {
         self.keys = keys
-        summaries = HeaderSummaries(mailbox)
+        reader = MessageKeyReader(mailbox)
+    }
+
+    /// The values of one criterion, by position. The head of a value orders as the value does, as far as it goes.
+    private struct Column {
+        var heads: [UInt64] = []
+        /// Texts one after another, and where each ends; none for numbers.
+        var text: [UInt8] = []
+        var ends: [Int] = []
+
+        mutating func append(_ number: Int64) { heads.append(UInt64(bitPattern: number) ^ 1 << 63) }
+
+        mutating func append(_ bytes: UnsafeRawBufferPointer) {
+            var head: UInt64 = 0
+            for index in 0..<8 { head = head << 8 | (index < bytes.count ? UInt64(bytes[index]) : 0) }
+            heads.append(head)
+            text.append(contentsOf: bytes)
+            ends.append(text.count)
+        }
+
+        /// i;octet (RFC 4790 §9.3): negative, zero or positive.
+        func compare(_ a: Int, _ b: Int) -> Int {
+            if heads[a] != heads[b] { return heads[a] < heads[b] ? -1 : 1 }
+            if ends.isEmpty { return 0 }
+            let first = (a > 0 ? ends[a - 1] : 0)..<ends[a], second = (b > 0 ? ends[b - 1] : 0)..<ends[b]
+            let order = text.withUnsafeBytes { text in
+                let count = min(first.count, second.count)
+                return count <= 8 ? 0 : memcmp(text.baseAddress! + first.lowerBound, text.baseAddress! + second.lowerBound, count)
+            }
+            return order != 0 ? Int(order) : first.count - second.count
+        }
     }
 
     /// `uids`, which ascend, in the order of the keys; those that compare equal stay as they are (RFC 5256 §3).
     ///
     /// `progress` is called now and then, with the number of messages looked at.
-    mutating func sorted(
-        _ uids: [UID], progress: (Int) throws(ContentFailure) -> Void = { _ in }
-    ) throws(ContentFailure) -> [UID] {
-        let needsHeader = keys.contains {
-            switch $0.criterion {
-            case .arrival, .size: false
-            case .cc, .date, .from, .subject, .to: true
-            }
-        }
-        // By position, not by message: one array for each key.
-        var columns = [[Value]](repeating: [], count: keys.count)
-        for column in columns.indices { columns[column].reserveCapacity(uids.count) }
+    func sorted(_ uids: [UID], progress: (Int) throws(ContentFailure) -> Void = { _ in }) throws(ContentFailure) -> [UID] {
+        try order(uids, progress: progress).map { uids[$0] }
+    }
+
+    /// The positions of `uids` in the order of the keys.
+    func order(_ uids: [UID], progress: (Int) throws(ContentFailure) -> Void = { _ in }) throws(ContentFailure) -> [Int] {
+        var columns = [Column](repeating: Column(), count: keys.count)
+        for column in columns.indices { columns[column].heads.reserveCapacity(uids.count) }
+        let needsHeader = keys.contains { $0.criterion != .arrival && $0.criterion != .size }
         for (index, uid) in uids.enumerated() {
             if index & 0xFF == 0xFF { try progress(index) }
-            if needsHeader {
-                try summaries.withHeader(uid) { (header) throws(ContentFailure) in
-                    for (column, key) in keys.enumerated() { columns[column].append(try value(key.criterion, header, uid)) }
+            for (column, key) in keys.enumerated() {
+                switch key.criterion {
+                case .arrival: columns[column].append(try reader.details(uid).internalDate)
+                case .size: columns[column].append(Int64(clamping: try reader.details(uid).size))
+                case .cc, .date, .from, .subject, .to: break
                 }
-            } else {
-                for (column, key) in keys.enumerated() { columns[column].append(try value(key.criterion, nil, uid)) }
+            }
+            guard needsHeader else { continue }
+            try reader.withKeys(uid) { (found) throws(ContentFailure) in
+                for (column, key) in keys.enumerated() {
+                    switch key.criterion {
+                    case .arrival, .size: break
+                    case .cc: columns[column].append(found.text(.cc))
+                    case .date: columns[column].append(try reader.sentDate(found, uid))
+                    case .from: columns[column].append(found.text(.from))
+                    case .subject: columns[column].append(found.text(.subject))
+                    case .to: columns[column].append(found.text(.to))
+                    }
+                }
             }
         }
-        let order = uids.indices.sorted { a, b in
-            for (column, key) in keys.enumerated() {
-                let order = Self.compare(columns[column][a], columns[column][b])
+        return order(columns, count: uids.count)
+    }
+
+    private func order(_ columns: [Column], count: Int) -> [Int] {
+        guard let first = columns.first else { return Array(0..<count) }
+        let isReversed = keys[0].reverse
+        // The first head goes along with the position: most comparisons need no more.
+        var order = (0..<count).map { (head: isReversed ? ~first.heads[$0] : first.heads[$0], position: $0) }
+        order.sort { a, b in
+            if a.head != b.head { return a.head < b.head }
+            for (column, key) in zip(columns, keys) {
+                let order = column.compare(a.position, b.position)
                 if order != 0 { return key.reverse ? order > 0 : order < 0 }
             }
-            return a < b
+            return a.position < b.position
         }
-        return order.map { uids[$0] }
+        return order.map(\.position)
     }
-
-    private mutating func value(
-        _ criterion: SortCommand.Criterion, _ header: MessageStructure?, _ uid: UID
-    ) throws(ContentFailure) -> Value {
-        switch criterion {
-        case .arrival: return .number(try summaries.details(uid).internalDate)
-        case .size: return .number(Int64(clamping: try summaries.details(uid).size))
-        default: break
-        }
-        guard let header else { return .number(0) }
-        switch criterion {
-        case .date: return .number(try summaries.sentDate(header, uid))
-        case .subject: return .text(summaries.baseSubject(header).text)
-        case .from: return .text(mailbox(.from, header))
-        case .to: return .text(mailbox(.to, header))
-        case .cc: return .text(mailbox(.cc, header))
-        case .arrival, .size: return .number(0)
-        }
-    }
-
-    /// addr-mailbox of the first address (RFC 5256 §3), as ENVELOPE would have it; nothing if there is none.
-    private mutating func mailbox(_ name: FieldName, _ header: MessageStructure) -> [UInt8] {
-        header.addresses(name, of: MessageStructure.root, into: &addresses)
-        switch addresses.entries.first {
-        case .mailbox(_, _, let mailbox, _)?: return summaries.folder.fold(addresses[mailbox])
-        case .groupStart(let name)?: return summaries.folder.fold(addresses[name])
-        case .groupEnd?, nil: return []
-        }
-    }
-
-    /// Negative, zero or positive.
-    private static func compare(_ a: Value, _ b: Value) -> Int {
-        switch (a, b) {
-        case (.number(let a), .number(let b)): a < b ? -1 : a > b ? 1 : 0
-        case (.text(let a), .text(let b)): compareBytes(a, b)
-        // One column holds one sort of value.
-        default: 0
-        }
-    }
-}
-
-/// i;octet (RFC 4790 §9.3): negative, zero or positive.
-func compareBytes(_ a: [UInt8], _ b: [UInt8]) -> Int {
-    let order = a.withUnsafeBytes { a in
-        b.withUnsafeBytes { b in a.isEmpty || b.isEmpty ? 0 : memcmp(a.baseAddress!, b.baseAddress!, min(a.count, b.count)) }
-    }
-    return order != 0 ? Int(order) : a.count - b.count
 }

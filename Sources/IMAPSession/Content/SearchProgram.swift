@@ -35,8 +35,8 @@ indirect enum SearchProgram {
     case size(Range<UInt64>)
     /// The Date: field, in days since the epoch.
     case sent(Range<Int64>)
-    /// Name in lower case; index into the searchers.
-    case header(name: [UInt8], Int)
+    /// Name in lower case; whether fields of that name are kept; index into the searchers.
+    case header(name: [UInt8], kept: KeptFields.Index?, Int)
     /// Index into the searchers of text.
     case text(Int)
     case not(SearchProgram)
@@ -55,6 +55,30 @@ indirect enum SearchProgram {
         case .or(let a, let b): max(a.cost, b.cost)
         }
     }
+
+    /// Takes out what a store can answer for all messages at once: that goes into `test`, and what is left remains.
+    mutating func extract(into test: inout MetadataTest) {
+        switch self {
+        case .flags(let flags, let isSet):
+            if test.require(flags, isSet: isSet) { self = .all }
+        case .not(.flags(let flags, let isSet)) where flags.rawValue.nonzeroBitCount == 1:
+            if test.require(flags, isSet: !isSet) { self = .all }
+        case .keyword(let index, let isSet):
+            if test.require(keyword: index, isSet: isSet) { self = .all }
+        case .not(.keyword(let index, let isSet)):
+            if test.require(keyword: index, isSet: !isSet) { self = .all }
+        case .modSequence(let value):
+            if value.rawValue > 0, let below = ModSequence(value.rawValue - 1) { test.require(above: below) }
+            self = .all
+        case .and(var keys):
+            for index in keys.indices { keys[index].extract(into: &test) }
+            keys.removeAll(where: \.isAll)
+            self = keys.isEmpty ? .all : keys.count == 1 ? keys[0] : .and(keys)
+        case .all, .none, .recent, .uids, .received, .saved, .emailID, .threadID, .size, .sent, .header, .text, .not, .or: break
+        }
+    }
+
+    var isAll: Bool { if case .all = self { true } else { false } }
 }
 
 /// Makes a program of a search key.
@@ -101,7 +125,7 @@ struct SearchCompiler {
         case .recent: return .recent
         case .header(let name, let value):
             headerSearchers.append(TextSearcher(utf8(value), folder: folder))
-            return .header(name: name, headerSearchers.count - 1)
+            return .header(name: name, kept: KeptFields.index(of: name), headerSearchers.count - 1)
         case .body(let value): return text(value, isHeaderToo: false)
         case .text(let value): return text(value, isHeaderToo: true)
         case .before(let day): return .received(Int64.min..<day.daysSinceEpoch)

@@ -58,6 +58,19 @@ extension MessageView {
         uid == UInt32.max ? count : position(of: uid + 1)
     }
 
+    /// Those of `uids`, which ascend, that are in `selection`.
+    func selection(of uids: [UID], within selection: MessageSelection) -> MessageSelection {
+        var ranges: [Range<Int>] = []
+        forEachIndex(of: uids) { index in
+            if let last = ranges.last, last.upperBound == index {
+                ranges[ranges.count - 1] = last.lowerBound..<index + 1
+            } else {
+                ranges.append(index..<index + 1)
+            }
+        }
+        return MessageSelection(ranges).intersection(selection)
+    }
+
     func uids(_ selection: MessageSelection) -> [UID] {
         var result: [UID] = []
         result.reserveCapacity(selection.count)

@@ -136,7 +136,7 @@ extension MailboxInspection {
             guard let row = table.row(line.uid), !table.isGone(row) else { continue }
             let id = table.id(row), identity = id.low ^ id.high
             // That of an earlier message of this UID is of no more use, and no damage.
-            if line.identity == identity, cache.recordInFile(line.uid, identity: identity) == nil {
+            if line.identity == identity, cache.line(line.uid, identity: identity) == nil {
                 return findings.add(.cacheDamaged, name, path("imapd.cache"))
             }
         }

@@ -83,17 +83,24 @@ final class FakeMailbox: OpenMailbox {
 
     /// Whether it keeps what it is given to keep; and what it has.
     var keeps = false
-    private var records: [UID: UnsafeMutableRawBufferPointer] = [:]
+    private var records: [UID: [KeptPiece: UnsafeMutableRawBufferPointer]] = [:]
+    var isKeeping: Bool { keeps }
 
-    deinit { for record in records.values { record.deallocate() } }
+    deinit { for record in records.values { for piece in record.values { piece.deallocate() } } }
 
-    func kept(_ uid: UID) -> UnsafeRawBufferPointer? { records[uid].map { UnsafeRawBufferPointer($0) } }
+    func kept(_ uid: UID, _ piece: KeptPiece) -> UnsafeRawBufferPointer? {
+        records[uid]?[piece].map { UnsafeRawBufferPointer($0) }
+    }
 
-    func keep(_ uid: UID, _ bytes: UnsafeRawBufferPointer) {
-        guard keeps, bytes.count <= longestKept else { return }
-        let record = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 8)
-        record.copyMemory(from: bytes)
-        records.updateValue(record, forKey: uid)?.deallocate()
+    func keep(_ uid: UID, _ pieces: KeptPieces) {
+        guard keeps, pieces.count <= longestKept else { return }
+        var record: [KeptPiece: UnsafeMutableRawBufferPointer] = [:]
+        for piece in KeptPiece.allCases where !pieces[piece].isEmpty {
+            let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: pieces[piece].count, alignment: 8)
+            copy.copyMemory(from: pieces[piece])
+            record[piece] = copy
+        }
+        for piece in records.updateValue(record, forKey: uid)?.values ?? [:].values { piece.deallocate() }
     }
 
     func refresh() throws(StoreError) -> MailboxChanges { MailboxChanges() }

@@ -33,7 +33,7 @@ struct KeptRecordTests {
     }
 
     private static func randomFetch(using generator: inout SeededGenerator) -> [FetchAttribute] {
-        let names = KeptRecord.fieldNames.map { String(decoding: $0, as: UTF8.self) }
+        let names = KeptFields.names.map { String(decoding: $0, as: UTF8.self) }
         var attributes: [FetchAttribute] = []
         for _ in 0..<Int.random(in: 1...4, using: &generator) {
             switch Int.random(in: 0..<9, using: &generator) {
@@ -102,7 +102,11 @@ struct KeptRecordTests {
         let mailbox = FakeMailbox(Self.messages)
         mailbox.keeps = true
         for (index, uid) in mailbox.uids.enumerated() {
-            [UInt8](repeating: UInt8(index % 251), count: index * 3).withUnsafeBytes { mailbox.keep(uid, $0) }
+            [UInt8](repeating: UInt8(index % 251), count: index * 3).withUnsafeBytes {
+                var pieces = KeptPieces()
+                (pieces.keys, pieces.fields, pieces.items) = ($0, $0, $0)
+                mailbox.keep(uid, pieces)
+            }
         }
         #expect(try fetchAll(mailbox, [.envelope, .bodyStructure], []) == expected)
     }
@@ -130,13 +134,13 @@ struct KeptRecordTests {
         for _ in 0..<2 {
             for key in keys { #expect(try found(key, keeping) == found(key, plain), "\(key)") }
             for criterion in criteria {
-                var a = MessageSort([.init(criterion, reverse: false)], in: plain)
-                var b = MessageSort([.init(criterion, reverse: false)], in: keeping)
+                let a = MessageSort([.init(criterion, reverse: false)], in: plain)
+                let b = MessageSort([.init(criterion, reverse: false)], in: keeping)
                 #expect(try a.sorted(plain.uids) == b.sorted(keeping.uids), "\(criterion)")
             }
             for algorithm in [ThreadCommand.Algorithm.references, .orderedSubject] {
-                let a = try MessageThread(in: plain).threads(plain.uids, by: algorithm) { $0.rawValue }
-                let b = try MessageThread(in: keeping).threads(keeping.uids, by: algorithm) { $0.rawValue }
+                let a = try MessageThread(in: plain).threads(plain.uids, by: algorithm) { UInt32($0) }
+                let b = try MessageThread(in: keeping).threads(keeping.uids, by: algorithm) { UInt32($0) }
                 #expect(a.map { "\($0)" } == b.map { "\($0)" })
             }
         }

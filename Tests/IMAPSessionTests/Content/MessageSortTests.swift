@@ -28,7 +28,7 @@ struct MessageSortTests {
             Self.message(4, subject: "cherry", from: "al@x", to: "zz@x"),
         ])
         for (index, date) in [300, 200, 100, 1_600_000_000].enumerated() { mailbox.messages[index].internalDate = Int64(date) }
-        var sort = MessageSort(keys, in: mailbox)
+        let sort = MessageSort(keys, in: mailbox)
         #expect(try sort.sorted(mailbox.uids).map(\.rawValue) == expected)
     }
 
@@ -36,29 +36,43 @@ struct MessageSortTests {
     func gone() throws {
         let mailbox = FakeMailbox([Self.message(1), Self.message(2, subject: "")])
         mailbox.messages[0].isGone = true
-        var sort = MessageSort([.init(.subject, reverse: false), .init(.date, reverse: false)], in: mailbox)
+        let sort = MessageSort([.init(.subject, reverse: false), .init(.date, reverse: false)], in: mailbox)
         #expect(try sort.sorted(mailbox.uids).map(\.rawValue) == [1, 2])
     }
 
-    private func thread(_ messages: [ThreadedMessage], _ algorithm: ThreadCommand.Algorithm = .references) -> String {
+    private struct Sample {
+        var message: ThreadedMessage
+        var references: [UInt64]
+    }
+
+    private static func collected(_ samples: [Sample]) -> ThreadedMessages {
+        var messages = ThreadedMessages()
+        for sample in samples { messages.append(sample.message, references: sample.references) }
+        return messages
+    }
+
+    private func thread(_ samples: [Sample], _ algorithm: ThreadCommand.Algorithm = .references) -> String {
         var serializer = Serializer()
         if algorithm == .references {
-            var forest = ThreadForest(messages)
+            var forest = ThreadForest(Self.collected(samples))
             serializer.thread(forest.threads())
         } else {
-            serializer.thread(MessageThread.orderedSubject(messages))
+            serializer.thread(MessageThread.orderedSubject(Self.collected(samples).all))
         }
         return Array(serializer.bytes.dropLast(2).dropFirst("* THREAD ".count)).text
     }
 
+    private static func hash(_ text: String) -> UInt64 {
+        text.isEmpty ? 0 : Array(text.utf8).withUnsafeBytes { MessageKeys.hash($0) }
+    }
+
     private func message(_ number: UInt32, _ id: String? = nil, _ references: [String] = [], subject: String = "",
-        isReply: Bool = false, date: Int64? = nil) -> ThreadedMessage {
+        isReply: Bool = false, date: Int64? = nil) -> Sample {
         var message = ThreadedMessage(number: number, date: date ?? Int64(number))
-        message.id = id.map { Array($0.utf8) }
-        message.references = references.map { Array($0.utf8) }
-        message.subject = Array(subject.utf8)
+        message.id = Self.hash(id ?? "")
+        message.subject = Self.hash(subject)
         message.isReplyOrForward = isReply
-        return message
+        return Sample(message: message, references: references.map(Self.hash))
     }
 
     @Test("threads by references (RFC 5256 §4)")
@@ -117,7 +131,7 @@ struct MessageSortTests {
                     subject: ["", "A", "B"].randomElement(using: &generator)!, isReply: Bool.random(using: &generator),
                     date: Int64.random(in: 0..<20, using: &generator))
         }
-        var forest = ThreadForest(messages)
+        var forest = ThreadForest(Self.collected(messages))
         let entries = forest.threads()
         #expect(entries.compactMap(\.number).sorted() == Array(1...40))
         for (index, entry) in entries.enumerated() where entry.number == nil {
@@ -135,10 +149,10 @@ struct MessageSortTests {
             Self.message(4, subject: "Re: =?utf-8?q?one?=", date: "4 Jan 2020 00:00:00 +0000"),
         ])
         let thread = MessageThread(in: mailbox)
-        #expect(try thread.threads(mailbox.uids, by: .references, number: { $0.rawValue * 10 }).map { [$0.number ?? 0,
+        #expect(try thread.threads(mailbox.uids, by: .references, number: { (UInt32($0) + 1) * 10 }).map { [$0.number ?? 0,
             UInt32($0.depth)] }
             == [[10, 0], [20, 1], [30, 2], [40, 1]])
-        #expect(try thread.threads(mailbox.uids, by: .orderedSubject, number: { $0.rawValue }).map { [$0.number ?? 0,
+        #expect(try thread.threads(mailbox.uids, by: .orderedSubject, number: { UInt32($0) + 1 }).map { [$0.number ?? 0,
             UInt32($0.depth)] }
             == [[1, 0], [4, 1], [2, 0], [3, 0]])
     }
