@@ -179,7 +179,10 @@ extension MemoryOpenMailbox {
                 }
             }
             guard !result.stored.isEmpty else { return result }
-            let keywords = try state.indexes(of: change.flags.keywords)
+            // What is only removed need not be known.
+            var wanted = change.flags.keywords
+            if change.action == .remove { wanted.formIntersection(state.keywords) }
+            let keywords = try state.indexes(of: wanted)
             self.keywords = state.keywords
             var modSequence: ModSequence?
             for uid in result.stored {
