@@ -59,6 +59,12 @@ final class Account {
         return mailboxes[folder]
     }
 
+    /// What the mailbox with this id is called now.
+    func folder(of id: ObjectID) -> FolderName? {
+        readOn()
+        return mailboxes.first { $0.value.id == id }?.key
+    }
+
     /// Whether a mailbox has this id: a folder that was copied as a whole came with that of another.
     func isTaken(_ id: ObjectID) -> Bool {
         readOn()

@@ -177,7 +177,9 @@ final class OpenMaildir: OpenMailbox {
 
     func changeDescriptor() throws(StoreError) -> Int32 {
         if let watcher { return watcher.descriptor }
-        let watcher = try Watcher(mailbox.directory, maildir: mailbox.account.path, logger: mailbox.logger)
+        let watcher = try Watcher(
+            mailbox.directory, mailbox.account.folder(of: id) ?? mailbox.directory.folder, maildir: mailbox.account.path,
+            logger: mailbox.logger)
         self.watcher = watcher
         return watcher.descriptor
     }

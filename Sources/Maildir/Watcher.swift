@@ -13,9 +13,10 @@ final class Watcher {
 
     private static let period: Int32 = 2
 
-    init(_ directory: MailboxDirectory, maildir: String, logger: Logger) throws(StoreError) {
+    /// `folder` is what the mailbox's directory is called now.
+    init(_ directory: MailboxDirectory, _ folder: FolderName, maildir: String, logger: Logger) throws(StoreError) {
         do throws(StoreError) {
-            handle = try Self.inotify(directory, maildir)
+            handle = try Self.inotify(directory, folder, maildir)
         } catch .io(let error, _) where [.tooManyOpenFiles, .tooManyOpenFilesInSystem, .noSpace].contains(error) {
             let timer = clinux_ticker(Self.period)
             guard timer >= 0 else { throw failure("watching", directory.folder.directory) }
@@ -24,7 +25,7 @@ final class Watcher {
         }
     }
 
-    private static func inotify(_ directory: MailboxDirectory, _ maildir: String) throws(StoreError) -> Handle {
+    private static func inotify(_ directory: MailboxDirectory, _ folder: FolderName, _ maildir: String) throws(StoreError) -> Handle {
         let descriptor = inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
         guard descriptor >= 0 else { throw failure("watching", directory.folder.directory) }
         let handle = Handle(descriptor)
@@ -32,7 +33,7 @@ final class Watcher {
         // The directory itself for imapd.log: the log may be replaced, and is in the same directory then.
         let log = UInt32(IN_MODIFY | IN_MOVED_TO | IN_DELETE_SELF)
         for (name, mask) in [("", log), ("/new", moves), ("/cur", moves)] {
-            let path = Array(maildir.utf8) + [0x2F] + directory.folder.directory + Array(name.utf8)
+            let path = Array(maildir.utf8) + [0x2F] + folder.directory + Array(name.utf8)
             guard withName(path, { inotify_add_watch(descriptor, $0, mask) }) >= 0 else {
                 if errno == ENOENT { throw .noSuchMailbox(directory.mailbox) }
                 throw failure("watching", directory.folder.directory)
