@@ -1,6 +1,8 @@
 import Authentication
 import Gate
 import Glibc
+import IMAPSession
+import IMAPTypes
 import Logging
 import MailStore
 import Maildir
@@ -36,6 +38,12 @@ struct Preparation {
         return policy
     }
 
+    var session: SessionSettings {
+        var session = SessionSettings()
+        session.namespacePrefix = settings.namespacePrefix
+        return session
+    }
+
     /// Tries everything, so that every error is told at once.
     init(_ given: Settings) throws(StartErrors) {
         var errors: [StartError] = []
@@ -68,6 +76,13 @@ struct Preparation {
         }
         if settings.fork, settings.user != nil {
             errors.append(.usage("--user is for one process; with --fork, PAM decides who may log in"))
+        }
+        let separator = Character(settings.namespaceSeparator.rawValue)
+        if let last = settings.namespacePrefix.last, last != separator || MailboxName(settings.namespacePrefix).map({ name in
+            name.levels(separator: separator).dropLast().contains(where: \.isEmpty)
+        }) ?? true {
+            errors.append(settings.error(in: "namespace-prefix", "\"\(settings.namespacePrefix)\" are not levels of a name, each "
+                                            + "with the separator \(separator) behind it"))
         }
         if settings.tls || given.certificate != nil || given.key != nil {
             settings.certificate = given.certificate ?? Settings.defaultCertificate
@@ -118,14 +133,15 @@ struct Preparation {
     }
 
     private static func makeStore(_ settings: Settings, _ logger: Logger) -> any MailStoreProvider {
-        guard settings.storage == .maildir else { return MemoryProvider() }
+        let separator = Character(settings.namespaceSeparator.rawValue)
+        guard settings.storage == .maildir else { return MemoryProvider(separator: separator) }
         var path = settings.maildirPath
         // Without system accounts, home is where whoever started us is at home.
         if !settings.fork, path == "~" || path.hasPrefix("~/"), let home = getenv("HOME") {
             path = String(cString: home).split(separator: "%", omittingEmptySubsequences: false).joined(separator: "%%")
                 + path.dropFirst()
         }
-        return MaildirProvider(path: path, logger: logger)
+        return MaildirProvider(path: path, separator: separator, logger: logger)
     }
 
     // MARK: - Listeners

@@ -15,7 +15,8 @@ func runSingleProcess(_ preparation: Preparation) throws(StartErrors) {
         end = try Signals.descriptor(for: [SIGTERM, SIGINT, SIGHUP])
         server = try Server(
             listeners: preparation.listeners, store: preparation.store, authenticator: authenticator(settings),
-            rules: preparation.rules, policy: preparation.policy, connectionLimit: settings.maxConnections, logger: logger)
+            rules: preparation.rules, policy: preparation.policy, session: preparation.session,
+            connectionLimit: settings.maxConnections, logger: logger)
     } catch {
         throw StartErrors(errors: [.system("cannot start: \(error)")])
     }

@@ -31,6 +31,7 @@ public final class Server: Sendable {
     private let authenticator: any Authenticator
     private let rules: GateRules
     private let policy: LoginPolicy
+    private let session: SessionSettings
     private let connectionLimit: Int
     private let logger: Logger
     /// Readable when the server is to end; the other end of the pipe is `stopRequest`.
@@ -43,13 +44,15 @@ public final class Server: Sendable {
     ///   - connectionLimit: connections at one time; whoever comes beyond is told so.
     public init(
         listeners: [Listener], store: any MailStoreProvider, authenticator: any Authenticator,
-        rules: GateRules = GateRules(), policy: LoginPolicy = LoginPolicy(), connectionLimit: Int = 1000, logger: Logger
+        rules: GateRules = GateRules(), policy: LoginPolicy = LoginPolicy(), session: SessionSettings = SessionSettings(),
+        connectionLimit: Int = 1000, logger: Logger
     ) throws(Errno) {
         self.listeners = listeners
         self.store = store
         self.authenticator = authenticator
         self.rules = rules
         self.policy = policy
+        self.session = session
         self.connectionLimit = connectionLimit
         self.logger = logger
         let pipe = try Descriptor.pipe()
@@ -132,7 +135,9 @@ public final class Server: Sendable {
         let end = Gate(connection: connection, rules: rules, monitor: monitor).run()
         if case .loggedIn(let readAhead) = end, let (user, store) = monitor.login {
             logger[metadataKey: "user"] = "\(user)"
-            let end = Session(connection: connection, store: store, user: user, readAhead: readAhead, logger: logger).run()
+            let session = Session(connection: connection, store: store, user: user, readAhead: readAhead, logger: logger)
+            session.settings = self.session
+            let end = session.run()
             connection.finish()
             logger.info(
                 "session end",

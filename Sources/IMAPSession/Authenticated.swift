@@ -11,6 +11,7 @@ final class Authenticated {
     let store: any MailStore
     let user: String
     let settings: SessionSettings
+    let naming: PersonalNamespace
     let logger: Logger
 
     var features: Features = [] {
@@ -22,6 +23,7 @@ final class Authenticated {
         self.store = store
         self.user = user
         self.settings = settings
+        naming = PersonalNamespace(prefix: settings.namespacePrefix, separator: store.separator)
         self.logger = logger
     }
 
@@ -98,18 +100,23 @@ final class Authenticated {
 
     // MARK: - Names
 
-    /// The name as the store knows it: INBOX in any case is INBOX, as the first of several levels too (RFC 9051 §5.1).
-    func local(_ name: MailboxName) -> MailboxName {
-        let levels = name.levels(separator: store.separator)
-        guard levels.count > 1, levels[0].lowercased() == "inbox" else { return name }
-        return MailboxName("INBOX" + name.string.dropFirst(5)) ?? name
+    /// The client's name as the store knows it.
+    func local(_ name: MailboxName) throws(CommandFailure) -> MailboxName {
+        guard let local = naming.local(name) else { throw .noMailboxName }
+        return local
     }
 
     /// The same without the separator that may end a name in CREATE (RFC 9051 §6.3.4), and that some clients append
     /// elsewhere.
-    func localWithoutEnd(_ name: MailboxName) -> MailboxName {
-        guard name.string.last == store.separator else { return local(name) }
-        return local(MailboxName(String(name.string.dropLast())) ?? name)
+    func localWithoutEnd(_ name: MailboxName) throws(CommandFailure) -> MailboxName {
+        guard name.string.last == store.separator else { return try local(name) }
+        return try local(MailboxName(String(name.string.dropLast())) ?? name)
+    }
+
+    /// Whether the client's `name` is now that of the mailbox with this id, which may have been renamed since it was opened.
+    func names(_ name: MailboxName, _ id: ObjectID) -> Bool {
+        guard let local = try? localWithoutEnd(name) else { return false }
+        return (try? store.status(local, wantsSize: false))?.id == id
     }
 
     // MARK: - Work that can wait

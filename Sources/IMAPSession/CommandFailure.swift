@@ -37,6 +37,8 @@ enum CommandFailure: Error {
     /// RFC 3502 §6.3.11: a way to cancel an APPEND.
     case messageEmpty
     case inboxExists
+    /// The prefix of the namespace.
+    case noMailboxName
     case unknownSpecialUse
     case severalSpecialUses
     /// These are the charsets that are known (RFC 9051 §6.4.4).
@@ -66,6 +68,7 @@ extension CommandFailure {
         case .messageTooBig: .no(.tooBig, "The message is larger than this server takes")
         case .messageEmpty: .no(nil, "A message of no bytes cancels APPEND")
         case .inboxExists: .no(.alreadyExists, "INBOX is always there")
+        case .noMailboxName: .no(.cannot, "That is where names of mailboxes begin, and no mailbox")
         case .unknownSpecialUse: .no(.useAttr, "That special use is not known here")
         case .severalSpecialUses: .no(.useAttr, "A mailbox has one special use here")
         case .unknownCharset(let known): .no(.badCharset(known), "That charset is not known here")

@@ -17,16 +17,18 @@ struct MailboxTree {
     private(set) var entries: [(name: MailboxName, node: Node)] = []
     private let separator: UInt8
 
-    init(_ store: any MailStore) throws(StoreError) {
+    /// With the names that clients know.
+    init(_ store: any MailStore, _ namespace: PersonalNamespace) throws(StoreError) {
         let separator = store.separator.asciiValue ?? UInt8(ascii: "/")
         self.separator = separator
         var nodes: [MailboxName: Node] = [:]
         for entry in try store.mailboxes() {
-            nodes[entry.name, default: Node()].exists = true
-            nodes[entry.name]?.use = entry.use
-            for parent in Self.parents(of: entry.name, separator) { nodes[parent, default: Node()].hasChildren = true }
+            guard let name = namespace.shown(entry.name) else { continue }
+            nodes[name, default: Node()].exists = true
+            nodes[name]?.use = entry.use
+            for parent in Self.parents(of: name, separator) { nodes[parent, default: Node()].hasChildren = true }
         }
-        for name in try store.subscriptions() {
+        for name in try store.subscriptions().compactMap(namespace.shown) {
             nodes[name, default: Node()].isSubscribed = true
             // A level that only a subscription has above it: LSUB "%" and RECURSIVEMATCH ask for it.
             for parent in Self.parents(of: name, separator) where nodes[parent] == nil { nodes[parent] = Node() }

@@ -56,7 +56,7 @@ struct Selected: ~Copyable {
             let completion: Completion
             do { completion = try idle() } catch { return try fail(tag, error, .after) }
             return try finish(tag, completion, .after)
-        case .delete(let name) where account.localWithoutEnd(name) == mailbox.name:
+        case .delete(let name) where account.names(name, mailbox.id):
             return try deleteSelected(name, tag)
         case .enable, .create, .delete, .rename, .subscribe, .unsubscribe, .list, .lsub, .namespace, .status:
             let knewModSequences = features.contains(.condstore)

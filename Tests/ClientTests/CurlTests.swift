@@ -3,6 +3,24 @@ import TestSupport
 import Testing
 
 @Suite struct CurlTests {
+    @Test func namesHaveThePrefixAndTheSeparatorThatTheyHad() async throws {
+        let curl = try Program("curl", package: "curl")
+        let server = try await MailServer.start(.singleProcess, ["--namespace-separator", "/", "--namespace-prefix=INBOX/"])
+        func says(_ path: String, _ arguments: [String] = []) async throws -> String {
+            let outcome = try await curl.run(["-sS", "--cacert", server.authority, "-u", "\(server.user):\(server.password)",
+                                              "imaps://localhost:\(server.port(.tls))\(path)"] + arguments)
+            try #require(outcome.status == 0, "\(outcome)\n\(server.log)")
+            return outcome.output
+        }
+        let file = server.directory.url.appendingPathComponent("message")
+        try sampleMessage(1).text.data(using: .isoLatin1)!.write(to: file)
+        _ = try await says("/", ["-X", "CREATE INBOX/example.org/Sent"])
+        _ = try await says("/INBOX%2Fexample.org%2FSent", ["-T", file.path])
+        #expect(try await says("/INBOX%2Fexample.org%2FSent;UID=1") == sampleMessage(1).text)
+        #expect(try await says("/", ["-X", "LIST \"\" *"]).contains("\"/\" INBOX/example.org/Sent\r\n"))
+        #expect(FileManager.default.fileExists(atPath: server.maildir + "/.example&AC4-org.Sent/cur"))
+    }
+
     @Test(arguments: MailServer.Deployment.possible, MailServer.Security.allCases)
     func readsAndWrites(_ deployment: MailServer.Deployment, _ security: MailServer.Security) async throws {
         let curl = try Program("curl", package: "curl")

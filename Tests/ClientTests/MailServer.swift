@@ -35,15 +35,15 @@ final class MailServer: Sendable {
     /// The certificate of the daemons, which clients must be told to trust.
     var authority: String { directory.path("tls/cert.pem") }
 
-    static func start(_ deployment: Deployment) async throws -> MailServer {
-        try await MailServer(deployment)
+    static func start(_ deployment: Deployment, _ arguments: [String] = []) async throws -> MailServer {
+        try await MailServer(deployment, arguments)
     }
 
-    private init(_ deployment: Deployment) async throws {
+    private init(_ deployment: Deployment, _ more: [String]) async throws {
         directory = try TemporaryDirectory()
         try await Self.makeCertificate(in: directory.path("tls"))
         var arguments = ["-s", "maildir", "--maildir-path", directory.path("Maildir"), "-h", "127.0.0.1", "-p", "0",
-                         "--cert", directory.path("tls/cert.pem"), "--key", directory.path("tls/key.pem")]
+                         "--cert", directory.path("tls/cert.pem"), "--key", directory.path("tls/key.pem")] + more
         switch deployment {
         case .singleProcess:
             user = "me"

@@ -75,6 +75,29 @@ import Testing
         }
     }
 
+    /// A client that asks for NAMESPACE leaves the prefix away by itself, and one that is told a path finds the same mailboxes.
+    @Test(arguments: MailServer.Deployment.possible, ["UseNamespace yes", "Path INBOX."])
+    func findsMailboxesBehindAPrefix(_ deployment: MailServer.Deployment, _ path: String) async throws {
+        let mbsync = try Program("mbsync", package: "isync")
+        let server = try await MailServer.start(deployment, ["--namespace-prefix", "INBOX."])
+        let near = LocalMaildir(root: server.directory.url.appendingPathComponent("near"))
+        let configuration = server.directory.path("mbsyncrc")
+        let text = Self.configuration(server, .tls, near).replacing("IMAPStore far\n", with: "IMAPStore far\n\(path)\n")
+        try text.write(toFile: configuration, atomically: true, encoding: .utf8)
+        try near.add("INBOX", [sampleMessage(1)], firstNumber: 1)
+        try near.add("Work", [sampleMessage(2)], firstNumber: 2)
+        try near.add("Work/Projects", [sampleMessage(3)], firstNumber: 3)
+        for _ in 0..<2 {
+            let outcome = try await mbsync.run(["-V", "-c", configuration, "-a"], in: server.directory.url)
+            try #require(outcome.status == 0, "\(outcome)\n\(server.log)")
+        }
+        let folders = try FileManager.default.contentsOfDirectory(atPath: server.maildir).filter { $0.hasPrefix(".") }
+        #expect(folders.sorted() == [".Work", ".Work.Projects"])
+        for folder in ["", "/.Work", "/.Work.Projects"] {
+            #expect(try FileManager.default.contentsOfDirectory(atPath: server.maildir + folder + "/cur").count == 1)
+        }
+    }
+
     static func configuration(_ server: MailServer, _ security: MailServer.Security, _ near: LocalMaildir) -> String {
         """
         IMAPStore far

@@ -19,7 +19,7 @@ import Testing
         let (settings, errors) = parse("""
             -h 127.0.0.1,::1 -h mail.example.org --host [2001:db8::1] -s maildir --maildir-path ~/mail --tls --cert c.pem \
             --key k.pem --fork --allow-plaintext-login --pam-confdir /tmp/pam --gate-user www --first-valid-uid 500 \
-            --max-connections 7 --log syslog --log-level debug
+            --max-connections 7 --log syslog --log-level debug --namespace-separator / --namespace-prefix INBOX/
             """)
         #expect(errors == [])
         #expect(settings.hosts == ["127.0.0.1", "::1", "mail.example.org", "2001:db8::1"])
@@ -31,6 +31,7 @@ import Testing
         #expect(settings.gateUser == "www")
         #expect(settings.firstValidUID == 500)
         #expect(settings.maxConnections == 7)
+        #expect(settings.namespaceSeparator == .slash && settings.namespacePrefix == "INBOX/")
         #expect(settings.log == .syslog && settings.logLevel == .debug)
     }
 
@@ -75,6 +76,7 @@ import Testing
     }
 
     @Test("values out of range", arguments: [
+        "--namespace-separator x", "--namespace-prefix INBOX", "--namespace-prefix /\u{1}/",
         "--port -1", "--port 65536", "--port 1e3", "--port 99999999999999999999", "--first-valid-uid 0",
         "--log-level loud", "--log file",
         "--user me", "--user :secret", "--user me:", "--host ,", "--port",

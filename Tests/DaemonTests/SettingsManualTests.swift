@@ -79,7 +79,9 @@ private enum SettingsReference {
             }
             if let match = word.wholeMatch(of: /`(?<literal>[^`]+)`(?<end>[,.;:]?)/) {
                 flush()
-                let literal = match.literal.contains(" ") ? "\"\(match.literal)\"" : "\(match.literal)"
+                // A dot at the end would be taken for the sentence's.
+                let text = "\(match.literal)" + (match.literal.last == "." ? "\\&" : "")
+                let literal = text.contains(" ") ? "\"\(text)\"" : text
                 lines += ".Ql \(literal)\(match.end.isEmpty ? "" : " \(match.end)")\n"
             } else if let match = word.wholeMatch(of: /--(?<name>[a-z-]+)(?<end>[,.;:]?)/) {
                 flush()

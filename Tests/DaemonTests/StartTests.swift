@@ -44,6 +44,16 @@ import Testing
         }
     }
 
+    @Test("a prefix that the separator does not fit", arguments: [
+        ["--namespace-prefix", "INBOX/"], ["--namespace-prefix", "INBOX.", "--namespace-separator", "/"],
+        ["--namespace-prefix", ".."], ["--namespace-prefix", "INBOX..x."], ["--namespace-prefix", "."],
+    ])
+    func namespace(arguments: [String]) async throws {
+        let outcome = try await run(arguments + ["-p", "0", "-h", "127.0.0.1"])
+        #expect(outcome.status == 78)
+        #expect(lines(outcome).count == 1 && outcome.errors.contains("namespace-prefix"), "\(outcome)")
+    }
+
     @Test func memoryIsOneProcesss() async throws {
         let outcome = try await run(["--fork", "-s", "memory", "-p", "0"])
         #expect(outcome.status == 64)

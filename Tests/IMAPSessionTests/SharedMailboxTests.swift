@@ -66,7 +66,7 @@ private struct RandomClient {
     private var fetched: [UInt32: [String]] = [:]
 
     init(_ account: any TestAccount, number: Int, generator: SeededGenerator) throws {
-        connection = try TranscriptClient(account)
+        connection = try TranscriptClient(account, prefix: "")
         self.number = number
         self.generator = generator
         hasQResync = number == 3

@@ -60,6 +60,7 @@ struct Transcript: Sendable {
     let path: String
     let onlyStore: StoreKind?
     let separator: Character?
+    let prefix: String
     let steps: [Step]
 }
 

@@ -20,7 +20,7 @@ final class TranscriptClient {
     /// Whether the server may say UTF-8 outside of literals: once it was enabled (RFC 6855 §3, RFC 9051 §5.1).
     var allowsUTF8 = false
 
-    init(_ account: any TestAccount) throws {
+    init(_ account: any TestAccount, prefix: String) throws {
         var ends: [Int32] = [-1, -1]
         guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
             throw TestFailure("socketpair: \(String(cString: strerror(errno)))")
@@ -34,7 +34,9 @@ final class TranscriptClient {
             logger.logLevel = .error
             let connection = Connection(descriptor: server)
             guard let store = try? account.openStore() else { return }
-            Session(connection: connection, store: store, user: "fred", readAhead: [], logger: logger).run()
+            let session = Session(connection: connection, store: store, user: "fred", readAhead: [], logger: logger)
+            session.settings.namespacePrefix = prefix
+            session.run()
         }
         thread.stackSize = 8 << 20
         thread.start()

@@ -13,6 +13,7 @@ struct TranscriptParser {
     private var steps: [Transcript.Step] = []
     private var onlyStore: StoreKind?
     private var separator: Character?
+    private var prefix = ""
 
     private init(_ text: String) {
         lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
@@ -28,7 +29,7 @@ struct TranscriptParser {
     static func parse(_ text: String, name: String, path: String) throws -> Transcript {
         var parser = TranscriptParser(text)
         while parser.at < parser.lines.count { try parser.line() }
-        return Transcript(name: name, path: path, onlyStore: parser.onlyStore, separator: parser.separator,
+        return Transcript(name: name, path: path, onlyStore: parser.onlyStore, separator: parser.separator, prefix: parser.prefix,
                           steps: parser.steps)
     }
 
@@ -200,6 +201,9 @@ extension TranscriptParser {
                 throw failure("only memory, or only maildir")
             }
             onlyStore = kind
+        case "prefix":
+            guard words.count == 2 else { throw failure("prefix and a prefix") }
+            prefix = words[1]
         case "separator":
             guard words.count == 2, words[1].count == 1 else { throw failure("separator and one character") }
             separator = words[1].first

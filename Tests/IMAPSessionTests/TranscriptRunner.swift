@@ -87,7 +87,7 @@ struct TranscriptRunner {
 
     private mutating func client(_ connection: Int) throws -> TranscriptClient {
         if let client = clients[connection] { return client }
-        let client = try TranscriptClient(account)
+        let client = try TranscriptClient(account, prefix: transcript.prefix)
         clients[connection] = client
         return client
     }

@@ -1,5 +1,6 @@
 import Authentication
 import Glibc
+import IMAPSession
 import Logging
 import MailStore
 import Privilege
@@ -22,6 +23,7 @@ struct Household {
     /// Virtual memory that a gate may have, in bytes: what the daemon has, and room for one connection.
     let gateMemory: UInt
     let policy: LoginPolicy
+    let session: SessionSettings
     /// What a process that logs keeps open beside the standard streams.
     let logDescriptors: [Int32]
 
@@ -32,6 +34,7 @@ struct Household {
         tls = preparation.tls
         listeners = preparation.listeners
         policy = preparation.policy
+        session = preparation.session
         logDescriptors = preparation.logDescriptor.map { [$0] } ?? []
         self.gateAccount = gateAccount
         do throws(StartError) {

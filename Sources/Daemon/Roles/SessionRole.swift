@@ -40,7 +40,7 @@ func runSession(_ login: Login, _ household: Household, _ monitorLogger: Logger)
     let store = openStore(login, household, logger)
     awaitAdmission(login, logger)
     let readAhead = takeOver(login, logger)
-    serve(login, store, readAhead, logger)
+    serve(login, store, readAhead, household.session, logger)
 }
 
 private func enterHome(_ home: String) {
@@ -96,7 +96,9 @@ private func takeOver(_ login: Login, _ logger: Logger) -> [UInt8] {
     }
 }
 
-private func serve(_ login: Login, _ store: any MailStore, _ readAhead: [UInt8], _ logger: Logger) -> Never {
+private func serve(
+    _ login: Login, _ store: any MailStore, _ readAhead: [UInt8], _ settings: SessionSettings, _ logger: Logger
+) -> Never {
     let connection: Connection
     if let client = login.client {
         // Nobody else may read from it now.
@@ -111,6 +113,7 @@ private func serve(_ login: Login, _ store: any MailStore, _ readAhead: [UInt8],
     }
     let (receivedBefore, sentBefore) = (connection.received, connection.sent)
     let session = Session(connection: connection, store: store, user: login.account.name, readAhead: readAhead, logger: logger)
+    session.settings = settings
     session.settings.identity = [("version", Daemon.version)]
     let end = session.run()
     connection.finish()

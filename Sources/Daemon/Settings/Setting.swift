@@ -87,6 +87,15 @@ struct Setting: Sendable {
         Setting("maildir-path", nil, .text("PATH"), \.maildirPath,
                 "A user's Maildir; `~` is the home directory, `%u` the user's name."),
 
+        Setting("namespace-separator", nil, .oneOf("SEPARATOR"), \.namespaceSeparator,
+                "What stands between the levels of a mailbox's name: a dot or a slash.",
+                details: "In the Maildir it is a dot in any case. With the slash, a dot can be part of a level's name, and is "
+                    + "stored in base64.", default: "a dot", [.needsRestart]),
+        Setting("namespace-prefix", nil, .namespacePrefix, \.namespacePrefix,
+                "What clients have before the name of every mailbox but INBOX, as `INBOX.` with Courier; it ends in the separator.",
+                details: "For people who come from a server where it was so: their clients find every mailbox under the name "
+                    + "that they know. Names are understood without it too.", default: "none", [.needsRestart]),
+
         // What is told.
         Setting("log", nil, .oneOf("TARGET"), \.log, "Where events are told: `stderr` or `syslog`."),
         Setting("log-level", nil, .oneOf("LEVEL"), \.logLevel,

@@ -3,6 +3,7 @@ import Logging
 /// Everything that an administrator may choose. The names, defaults and meanings are in `Setting.all`.
 public struct Settings: Sendable {
     public enum Storage: String, Sendable, CaseIterable { case memory, maildir }
+    public enum Separator: String, Sendable, CaseIterable { case dot = ".", slash = "/" }
     public enum LogTarget: String, Sendable, CaseIterable { case stderr, syslog }
     public enum Information: Sendable { case help, version, checkConfiguration, showConfiguration }
 
@@ -12,6 +13,8 @@ public struct Settings: Sendable {
     /// `nil`: maildir with `fork`, else memory.
     public var storage: Storage?
     public var maildirPath = "~/Maildir"
+    public var namespaceSeparator = Separator.dot
+    public var namespacePrefix = ""
     public var tls = false
     public var certificate: String?
     public var key: String?

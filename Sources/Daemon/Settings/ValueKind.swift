@@ -1,3 +1,5 @@
+import IMAPTypes
+
 /// How the values of a setting are written: what the manual calls them, how they are read and how they are shown.
 ///
 /// What `show` makes of a default, `read` makes that default of.
@@ -36,6 +38,16 @@ extension ValueKind where Value == String {
             guard !text.isEmpty else { throw Setting.BadValue(reason: "a value is missing") }
             guard !text.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) else {
                 throw Setting.BadValue(reason: "a control character cannot be part of it")
+            }
+            return text
+        }
+    }
+
+    /// Nothing, or the name of a mailbox with a separator at its end.
+    static var namespacePrefix: Self {
+        Self("PREFIX") { (text) throws(Setting.BadValue) in
+            guard text.isEmpty || MailboxName(text) != nil && (text.last == "." || text.last == "/") else {
+                throw Setting.BadValue(reason: "\"\(text)\" does not end in the separator, as INBOX. does")
             }
             return text
         }

@@ -9,7 +9,12 @@ extension Authenticated {
     /// store piece by piece. All of them arrive, or none.
     func append(_ header: AppendHeader) throws(CommandFailure) -> Completion {
         guard let name = header.mailbox else { preconditionFailure("a further message of an APPEND that is not under way") }
-        return try append(header, to: local(name))
+        let target: MailboxName
+        do { target = try local(name) } catch {
+            wire.refuseMessage()
+            throw error
+        }
+        return try append(header, to: target)
     }
 
     private func append(_ first: AppendHeader, to name: MailboxName) throws(CommandFailure) -> Completion {

@@ -6,7 +6,7 @@ extension Selected {
     /// COPY and UID COPY (RFC 9051 §6.4.7).
     mutating func copy(_ set: SequenceSet, byUID: Bool, to name: MailboxName) throws(CommandFailure) -> Completion {
         let uids = try messagesToCopy(set, byUID: byUID)
-        let name = account.local(name)
+        let name = try account.local(name)
         let text: RespText = byUID ? "UID COPY completed" : "COPY completed"
         let result: CopyResult
         do { result = try mailbox.copy(uids, to: name) } catch { throw .storeTarget(error) }
@@ -19,7 +19,7 @@ extension Selected {
     mutating func move(_ set: SequenceSet, byUID: Bool, to name: MailboxName) throws(CommandFailure) -> Completion {
         guard !mailbox.isReadOnly else { throw .readOnlyMailbox }
         let uids = try messagesToCopy(set, byUID: byUID)
-        let name = account.local(name)
+        let name = try account.local(name)
         let result: CopyResult
         do { result = try mailbox.move(uids, to: name) } catch { throw .storeTarget(error) }
         if !result.source.isEmpty {

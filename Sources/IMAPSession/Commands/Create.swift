@@ -7,7 +7,8 @@ extension Authenticated {
     ///
     /// A separator at the end tells us nothing: any mailbox can have others below it.
     func create(_ name: MailboxName, _ uses: [SpecialUse?]) throws(CommandFailure) -> Completion {
-        let name = localWithoutEnd(name)
+        let asked = name
+        let name = try localWithoutEnd(name)
         guard !name.isInbox else { throw .inboxExists }
         var use: SpecialUse?
         for wanted in uses {
@@ -16,6 +17,11 @@ extension Authenticated {
             use = wanted
         }
         let id = try storing { () throws(StoreError) in try store.create(name, use: use) }
+        if features.contains(.imap4rev2), let shown = naming.shown(name), asked != shown,
+           asked.string != shown.string + String(store.separator) {
+            // Its name is another than the client said (§6.3.9.7).
+            try listSelected(name, asked: asked)
+        }
         return .ok("CREATE completed", .mailboxID(id))
     }
 }

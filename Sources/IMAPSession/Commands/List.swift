@@ -12,7 +12,7 @@ extension Authenticated {
             return .ok("LIST completed")
         }
         noteUse(ofModSequences: command.status.contains(.highestModSeq))
-        let tree = try storing { () throws(StoreError) in try MailboxTree(store) }
+        let tree = try storing { () throws(StoreError) in try MailboxTree(store, naming) }
         let isExtended = command.isExtended || features.contains(.imap4rev2)
         let choice = ListChoice(tree, command, separator: store.separator, isExtended: isExtended)
         for entry in choice.entries() {
@@ -25,9 +25,9 @@ extension Authenticated {
     /// One LIST response with the STATUS that was asked for. A mailbox that vanished since is shown as none (§6.3.9.2).
     private func list(_ entry: ListChoice.Entry, status items: [StatusItem]) {
         var response = entry.response
-        guard !items.isEmpty, entry.hasStatus, let name = response.name else { return wire.out.list(response) }
+        guard !items.isEmpty, entry.hasStatus, let name = response.name, let local = naming.local(name) else { return wire.out.list(response) }
         do {
-            let status = try store.status(name, wantsSize: items.contains(.size))
+            let status = try store.status(local, wantsSize: items.contains(.size))
             wire.out.list(response)
             wire.status(name, items, status)
         } catch {
@@ -37,18 +37,20 @@ extension Authenticated {
         }
     }
 
-    /// What SELECT tells of its mailbox (§6.3.2).
-    func listSelected(_ name: MailboxName) throws(CommandFailure) {
-        let tree = try storing { () throws(StoreError) in try MailboxTree(store) }
-        guard let (_, node) = tree.entries.first(where: { $0.name == name }) else { return }
+    /// What SELECT tells of its mailbox (§6.3.2), with OLDNAME if the client called it otherwise than LIST does (§6.3.9.7).
+    func listSelected(_ local: MailboxName, asked: MailboxName) throws(CommandFailure) {
+        let tree = try storing { () throws(StoreError) in try MailboxTree(store, naming) }
+        guard let name = naming.shown(local), let (_, node) = tree.entries.first(where: { $0.name == name }) else { return }
         var attributes = ListChoice.attributes(of: node, isExtended: true)
         if node.isSubscribed { attributes.insert(.subscribed) }
-        wire.out.list(ListResponse(name, separator: store.separator, attributes: attributes, use: node.use.map { [$0] } ?? []))
+        var response = ListResponse(name, separator: store.separator, attributes: attributes, use: node.use.map { [$0] } ?? [])
+        if asked != name { response.oldName = asked }
+        wire.out.list(response)
     }
 
     /// LSUB (RFC 3501 §6.3.9): subscribed names, and a level above one that the pattern itself does not show.
     func lsub(_ reference: [UInt8], _ pattern: [UInt8]) throws(CommandFailure) -> Completion {
-        let tree = try storing { () throws(StoreError) in try MailboxTree(store) }
+        let tree = try storing { () throws(StoreError) in try MailboxTree(store, naming) }
         let pattern = ListPattern(reference + pattern, store.separator)
         for (index, (name, node)) in tree.entries.enumerated() where pattern.matches(name) {
             let hasHidden = tree.descendants(of: index).contains { child in

@@ -18,12 +18,12 @@ extension Authenticated {
 
     private func open(_ command: SelectCommand) throws(CommandFailure) -> Selected {
         if command.qresync != nil, !features.contains(.qresync) { throw .qresyncNotEnabled }
-        let name = local(command.mailbox)
+        let name = try local(command.mailbox)
         let mailbox = try storing { () throws(StoreError) in try store.open(name, readOnly: command.readOnly) }
         noteUse(ofModSequences: command.condstore)
         var state = Selected(account: self, mailbox: mailbox, view: MessageView(mailbox.uids))
         state.claimRecent()
-        try state.introduce()
+        try state.introduce(asked: command.mailbox)
         if let qresync = command.qresync { try state.resynchronize(qresync) }
         return state
     }
@@ -38,8 +38,8 @@ extension Selected {
         return try account.select(command, tag)
     }
 
-    /// The untagged responses of SELECT.
-    mutating func introduce() throws(CommandFailure) {
+    /// The untagged responses of SELECT. `asked` is the client's name for the mailbox.
+    mutating func introduce(asked: MailboxName) throws(CommandFailure) {
         news.keywordsTold = mailbox.keywords.count
         wire.flags(of: mailbox)
         wire.out.exists(view.count)
@@ -51,7 +51,7 @@ extension Selected {
         wire.note(.uidNext(mailbox.uidNext), "The next UID")
         wire.note(.highestModSeq(mailbox.highestModSequence), "The highest mod-sequence")
         wire.note(.mailboxID(mailbox.id), "The mailbox for ever")
-        if features.contains(.imap4rev2) { try account.listSelected(mailbox.name) }
+        if features.contains(.imap4rev2) { try account.listSelected(mailbox.name, asked: asked) }
     }
 
     private func firstUnseen() -> SequenceNumber? {

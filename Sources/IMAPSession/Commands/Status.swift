@@ -5,12 +5,13 @@ import MailStore
 extension Authenticated {
     /// STATUS (RFC 9051 §6.3.11). An empty list of items is answered with an empty list: some clients send it.
     func status(_ name: MailboxName, _ items: [StatusItem]) throws(CommandFailure) -> Completion {
-        let name = local(name)
+        let local = try local(name)
         let status = try storing { () throws(StoreError) in
-            try store.status(name, wantsSize: items.contains(.size))
+            try store.status(local, wantsSize: items.contains(.size))
         }
         noteUse(ofModSequences: items.contains(.highestModSeq))
-        wire.status(name, items, status)
+        // By the name that the client used: it looks for that.
+        wire.status(naming.normalized(name), items, status)
         return .ok("STATUS completed")
     }
 
