@@ -21,6 +21,7 @@ let package = Package(
         .target(name: "CLinux"),
         .target(name: "COpenSSL", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         .target(name: "CPAM", linkerSettings: [.linkedLibrary("pam")]),
+        .target(name: "CCrypt", linkerSettings: [.linkedLibrary("crypt")]),
 
         // Values, and bytes in, bytes out: no I/O.
         .target(name: "IMAPTypes"),
@@ -34,9 +35,9 @@ let package = Package(
 
         // The wire and who is on it.
         .target(name: "Transport", dependencies: ["CLinux", "COpenSSL", .product(name: "SystemPackage", package: "swift-system")]),
-        .target(name: "Authentication"),
+        .target(name: "Authentication", dependencies: ["COpenSSL"]),
         .target(name: "Privilege", dependencies: ["CLinux", .product(name: "SystemPackage", package: "swift-system")]),
-        .target(name: "SystemAuthentication", dependencies: ["Authentication", "Privilege", "CPAM"]),
+        .target(name: "SystemAuthentication", dependencies: ["Authentication", "Privilege", "CPAM", "CCrypt"]),
 
         // The states of RFC 9051 §3.
         .target(name: "Gate", dependencies: ["IMAPGrammar", "Transport", "Authentication"]),
@@ -52,7 +53,7 @@ let package = Package(
                           linkerSettings: [.unsafeFlags(["-Xlinker", "-z", "-Xlinker", "now"])]),
 
         // The administrator's tool: no process forks from it, so it may carry what imapd may not.
-        .target(name: "Control", dependencies: ["Maildir", "MailMessage", "Privilege", "CLinux",
+        .target(name: "Control", dependencies: ["SystemAuthentication", "Maildir", "MailMessage", "Privilege", "CLinux",
                                                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                                                 .product(name: "Logging", package: "swift-log")]),
         .executableTarget(name: "imapctl", dependencies: ["Control"]),
@@ -69,9 +70,10 @@ let package = Package(
         .testTarget(name: "StoreTests", dependencies: ["MailStore", "MemoryStore", "Maildir", "TestSupport"]),
         .testTarget(name: "IMAPSessionTests", dependencies: ["IMAPSession", "MemoryStore", "Maildir", "Transport", "TestSupport"]),
         .testTarget(name: "GateTests", dependencies: ["Gate", "Transport", "Authentication", "COpenSSL", "TestSupport"]),
+        .testTarget(name: "AccountTests", dependencies: ["SystemAuthentication", "Privilege", "TestSupport"]),
         .testTarget(name: "IMAPServerTests", dependencies: ["IMAPServer", "MemoryStore", "TestSupport"]),
         .testTarget(name: "DaemonTests", dependencies: ["Daemon", "imapd", "TestSupport"]),
-        .testTarget(name: "ControlTests", dependencies: ["Control", "imapctl", "Maildir", "TestSupport"]),
+        .testTarget(name: "ControlTests", dependencies: ["Control", "imapctl", "Maildir", "SystemAuthentication", "TestSupport"]),
         .testTarget(name: "ClientTests", dependencies: ["imapd", "IMAPGrammar", "TestSupport"], resources: [.copy("Scripts")]),
         // Programs and daemons that tests start, messages that they read, and chance that can be repeated.
         .target(name: "TestSupport", dependencies: ["COpenSSL"], path: "Tests/TestSupport"),

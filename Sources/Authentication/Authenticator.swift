@@ -16,6 +16,14 @@ public enum Verdict: Sendable, Equatable {
 public protocol Authenticator: Sendable {
     /// Takes as long as it needs. `peer` is the client's address, without its port.
     func authenticate(_ credentials: Credentials, peer: String) -> Verdict
+
+    /// What is kept of a user's password for SCRAM-SHA-256; `nil` for a user without. Asked for only if SCRAM is among the
+    /// mechanisms that the gate's rules offer.
+    func scramVerifier(of user: String) -> SCRAMVerifier?
+}
+
+extension Authenticator {
+    public func scramVerifier(of user: String) -> SCRAMVerifier? { nil }
 }
 
 /// One password for everybody, or for one user: for a server on a laptop.
@@ -23,14 +31,21 @@ public struct StaticPassword: Authenticator {
     /// `nil`: any name will do.
     private let user: String?
     private let password: [UInt8]
+    private let verifier: SCRAMVerifier
 
     public init(user: String?, password: String) {
         self.user = user
         self.password = Array(password.utf8)
+        verifier = SCRAMVerifier(
+            password: Secret(self.password), salt: SCRAM.freshNonce(), iterations: SCRAMVerifier.allowedIterations.lowerBound)
     }
 
     public func authenticate(_ credentials: Credentials, peer: String) -> Verdict {
         let isRight = credentials.password.matches(Secret(password))
         return isRight && (user == nil || user == credentials.user) ? .accepted(user: credentials.user) : .rejected
+    }
+
+    public func scramVerifier(of user: String) -> SCRAMVerifier? {
+        self.user == nil || self.user == user ? verifier : nil
     }
 }

@@ -1,4 +1,4 @@
-/// A server's side of one SASL exchange (RFC 4422): challenges out, responses in.
+/// A server's side of one SASL exchange (RFC 4422) that ends with a password: challenges out, responses in.
 public protocol SASLMechanism {
     init()
     /// Takes the next response, decoded. The first may come with AUTHENTICATE (RFC 4959); `nil` if it has not.
@@ -15,17 +15,20 @@ public enum SASLStep {
     case malformed
 }
 
-/// The mechanisms that we offer, in order of preference.
-public enum SASL {
-    public static let mechanisms = ["PLAIN", "LOGIN"]
+/// The mechanisms that we know, the best first.
+public enum SASL: String, Sendable, CaseIterable {
+    /// RFC 7677, bound to the TLS connection: nobody in between can pass it on.
+    case scramPlus = "SCRAM-SHA-256-PLUS"
+    case scram = "SCRAM-SHA-256"
+    case plain = "PLAIN"
+    case login = "LOGIN"
+
+    /// Those that anybody with a password can use, however it is kept.
+    public static let ofPasswords: [SASL] = [.plain, .login]
 
     /// By its name, in any case.
-    public static func mechanism(named name: [UInt8]) -> (any SASLMechanism)? {
-        switch String(decoding: name, as: UTF8.self).uppercased() {
-        case "PLAIN": PlainMechanism()
-        case "LOGIN": LoginMechanism()
-        default: nil
-        }
+    public init?(name: [UInt8]) {
+        self.init(rawValue: String(decoding: name, as: UTF8.self).uppercased())
     }
 }
 

@@ -10,7 +10,7 @@ public struct ImapCtl: ParsableCommand {
             and imapctl becomes that user before it looks at anything.
             """,
         version: "imapctl 0.1",
-        subcommands: [Check.self, Rebuild.self, Status.self])
+        subcommands: [Check.self, Password.self, Rebuild.self, Status.self])
 
     public init() {}
 }

@@ -22,7 +22,7 @@ public enum Daemon {
             // Even if the command line is wrong: whatever else is wrong is told too.
             let preparation = try prepare(settings, after: errors)
             if settings.information != nil {
-                for warning in settings.warnings + (preparation.tls?.warnings ?? []) { show("imapd: \(warning)\n", on: 2) }
+                for warning in preparation.warnings { show("imapd: \(warning)\n", on: 2) }
                 return .ended
             }
             if settings.fork {

@@ -20,13 +20,18 @@ struct Preparation {
     let listeners: [Listener]
     let tls: TLSContext?
     let store: any MailStoreProvider
+    let accounts: AccountChoice
     /// With `fork`: the account that talks to strangers.
     let gateAccount: Account?
+
+    /// What an administrator should know though it works.
+    var warnings: [String] { settings.warnings + (tls?.warnings ?? []) + accounts.warnings }
 
     var rules: GateRules {
         let isMemory = settings.storage == .memory
         var rules = GateRules(
             tls: tls, plaintextLogin: settings.allowPlaintextLogin ? .always : isMemory ? .fromLoopback : .never)
+        rules.mechanisms = accounts.mechanisms
         rules.timeLimit = settings.loginTimeout
         return rules
     }
@@ -59,6 +64,7 @@ struct Preparation {
         if settings.fork, geteuid() != 0, !isChecking {
             errors.append(.noPermission("--fork needs root: start it with sudo, or leave --fork out"))
         }
+        accounts = AccountChoice(settings, &errors)
         gateAccount = settings.fork ? Self.gateAccount(settings, &errors) : nil
         tls = Self.makeTLS(settings, &errors)
         store = Self.makeStore(settings, logger)

@@ -35,7 +35,7 @@ func runSingleProcess(_ preparation: Preparation) throws(StartErrors) {
 
 /// Tells where imapd listens, in lines that a program can wait for.
 func announce(_ preparation: Preparation) {
-    for warning in preparation.settings.warnings + (preparation.tls?.warnings ?? []) { preparation.logger.warning("\(warning)") }
+    for warning in preparation.warnings { preparation.logger.warning("\(warning)") }
     for listener in preparation.listeners {
         let kind = listener.usesImplicitTLS ? "tls" : preparation.tls != nil ? "starttls" : "none"
         preparation.logger.notice("listening", metadata: ["address": "\(listener.address)", "tls": "\(kind)"])

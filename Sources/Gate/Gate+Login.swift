@@ -14,11 +14,10 @@ extension Gate {
     /// AUTHENTICATE (RFC 9051 §6.2.2, RFC 4959).
     func authenticate(_ tag: Tag, mechanism name: [UInt8], initialResponse: [UInt8]?) throws(ConnectionEnd) -> Step {
         guard mayLogIn else { return refusePlaintext(tag) }
-        guard var mechanism = SASL.mechanism(named: name) else {
+        guard let mechanism = SASL(name: name), mechanisms.contains(mechanism) else {
             out.tagged(tag, .no, nil, "There is no such mechanism here")
             return .goOn
         }
-        let kind: LoginAttempt.Mechanism = mechanism is LoginMechanism ? .login : .plain
         var response: [UInt8]?
         if let initialResponse {
             defer { initialResponse.wipe() }
@@ -28,11 +27,23 @@ extension Gate {
             }
             response = decoded
         }
+        switch mechanism {
+        case .plain: return try authenticate(tag, PlainMechanism(), .plain, response)
+        case .login: return try authenticate(tag, LoginMechanism(), .login, response)
+        case .scram: return try authenticateSCRAM(tag, isPlus: false, response)
+        case .scramPlus: return try authenticateSCRAM(tag, isPlus: true, response)
+        }
+    }
+
+    private func authenticate(
+        _ tag: Tag, _ mechanism: some SASLMechanism, _ kind: LoginAttempt.Mechanism, _ initialResponse: [UInt8]?
+    ) throws(ConnectionEnd) -> Step {
+        var mechanism = mechanism
+        var response = initialResponse
         while true {
             switch mechanism.respond(response) {
             case .challenge(let challenge):
-                out.continuation(base64: Base64.encode(challenge))
-                guard let next = try nextResponse(tag) else { return .goOn }
+                guard let next = try ask(tag, challenge) else { return .goOn }
                 response = next
             case .credentials(let credentials): return try attempt(tag, kind, credentials)
             case .refused: return try attempt(tag, kind, nil)
@@ -41,6 +52,12 @@ extension Gate {
                 return .goOn
             }
         }
+    }
+
+    /// The client's response to a challenge, decoded; `nil` if there is none, and `tag` has been answered.
+    func ask(_ tag: Tag, _ challenge: [UInt8]) throws(ConnectionEnd) -> [UInt8]? {
+        out.continuation(base64: Base64.encode(challenge))
+        return try nextResponse(tag)
     }
 
     /// The client's response, decoded; `nil` if there is none, and `tag` has been answered.
@@ -71,22 +88,35 @@ extension Gate {
         return .goOn
     }
 
-    /// Asks the monitor, and tells the client what it said (RFC 5530).
+    /// Asks the monitor, and tells the client what it said.
     private func attempt(
         _ tag: Tag, _ mechanism: LoginAttempt.Mechanism, _ credentials: Credentials?
     ) throws(ConnectionEnd) -> Step {
         try flush()
         let answer = try monitor.judge(LoginAttempt(mechanism: mechanism, credentials: credentials))
+        return answer.outcome == .accepted ? welcome(tag) : refuse(tag, answer)
+    }
+
+    func welcome(_ tag: Tag) -> Step {
+        out.tagged(tag, .ok, .capability(Capability.afterLogin), "Logged in")
+        return .end(.loggedIn(readAhead: reader.takeRemainder()))
+    }
+
+    /// RFC 5530.
+    func refuse(_ tag: Tag, _ answer: Answer) -> Step {
         switch answer.outcome {
-        case .accepted:
-            out.tagged(tag, .ok, .capability(Capability.afterLogin), "Logged in")
-            return .end(.loggedIn(readAhead: reader.takeRemainder()))
+        case .accepted, .challenge: preconditionFailure("this is no refusal")
         case .rejected: out.tagged(tag, .no, .authenticationFailed, "Wrong user or password")
         case .expired: out.tagged(tag, .no, .expired, "The password or the account has expired")
         case .disabled: out.tagged(tag, .no, .contactAdmin, "The account may not log in; ask the administrator")
         case .unavailable: out.tagged(tag, .no, .unavailable, "Cannot log anybody in at the moment")
         case .overLimit: out.tagged(tag, .no, .limit, "Too many connections of this user")
         }
+        return afterFailure(answer)
+    }
+
+    /// What comes after a failed attempt that the client has been told of.
+    func afterFailure(_ answer: Answer) -> Step {
         guard answer.isLast else { return .goOn }
         out.bye(nil, "No further attempts")
         return .end(.tooManyFailures)

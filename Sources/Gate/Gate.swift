@@ -12,6 +12,8 @@ public final class Gate {
     private let deadline: Deadline
     private let acceptsPlaintext: Bool
     private var commands = 0
+    /// Of the TLS connection (RFC 9266), if it has one.
+    private(set) var channelBinding: [UInt8]?
 
     public init(connection: Connection, rules: GateRules, monitor: any GateMonitor) {
         self.connection = connection
@@ -122,7 +124,13 @@ public final class Gate {
     var mayLogIn: Bool { isSecure || acceptsPlaintext }
 
     var capabilities: [String] {
-        Capability.beforeLogin(startTLS: rules.tls != nil && !isSecure, mechanisms: mayLogIn ? SASL.mechanisms : [])
+        Capability.beforeLogin(startTLS: rules.tls != nil && !isSecure, mechanisms: mechanisms.map(\.rawValue))
+    }
+
+    /// What may be chosen here and now.
+    var mechanisms: [SASL] {
+        guard mayLogIn else { return [] }
+        return rules.mechanisms.filter { $0 != .scramPlus || channelBinding != nil }
     }
 
     /// RFC 9051 §6.2.1.
@@ -139,6 +147,7 @@ public final class Gate {
         // What somebody in between may have slipped in before TLS must not be taken for the client's.
         reader = CommandReader(.beforeLogin)
         try connection.startTLS(context, atMost: deadline.remaining ?? rules.timeLimit)
+        channelBinding = connection.channelBinding
         if let information = connection.tlsInformation { try monitor.secured(information) }
     }
 

@@ -1,3 +1,4 @@
+import Authentication
 import Transport
 
 /// What a gate offers and asks for.
@@ -9,6 +10,9 @@ public struct GateRules: Sendable {
     /// Whether passwords may come in clear text.
     public enum PlaintextLogin: Sendable { case never, fromLoopback, always }
     public var plaintextLogin: PlaintextLogin
+    /// What AUTHENTICATE offers. SCRAM is for authenticators that have verifiers: a client takes the best that it is offered,
+    /// and does not try another if that fails.
+    public var mechanisms: [SASL] = SASL.ofPasswords
     /// From the first byte to the login.
     public var timeLimit: Duration = .seconds(180)
     /// Commands that a client may send before it has logged in. Real ones need fewer than ten.

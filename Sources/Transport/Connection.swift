@@ -58,6 +58,9 @@ public final class Connection {
     /// What was negotiated; `nil` before TLS.
     public var tlsInformation: TLSInformation? { tls?.information }
 
+    /// The channel binding "tls-exporter" (RFC 9266): 32 bytes. `nil` without TLS 1.3.
+    public var channelBinding: [UInt8]? { tls?.channelBinding }
+
     /// Makes the TLS handshake, as server. Whatever was read before must have been dropped.
     public func startTLS(_ context: TLSContext, atMost time: Duration) throws(ConnectionEnd) {
         let stream = try TLSStream(context: context, descriptor: descriptor)

@@ -95,6 +95,15 @@ final class TLSStream {
         }
     }
 
+    /// What both ends know of this connection, and nobody in between (RFC 9266 §2): 32 bytes. `nil` before TLS 1.3: there
+    /// both ends might share it with a third.
+    var channelBinding: [UInt8]? {
+        guard SSL_version(ssl) >= TLS1_3_VERSION else { return nil }
+        let label = Array("EXPORTER-Channel-Binding".utf8).map { CChar(bitPattern: $0) }
+        var binding = [UInt8](repeating: 0, count: 32)
+        return SSL_export_keying_material(ssl, &binding, binding.count, label, label.count, nil, 0, 0) == 1 ? binding : nil
+    }
+
     var information: TLSInformation {
         var protocolName: UnsafePointer<UInt8>?
         var length: UInt32 = 0

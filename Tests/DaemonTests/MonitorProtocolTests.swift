@@ -15,7 +15,7 @@ import Transport
         let gate: Descriptor
         var channel: GateChannel
 
-        init(_ due: DueMessages = DueMessages(tlsIsPossible: true, attempts: 3), atMost time: Duration = .seconds(60)) throws {
+        init(_ due: DueMessages = DueMessages(tlsIsPossible: true, scramIsPossible: true, attempts: 3), atMost time: Duration = .seconds(60)) throws {
             let (first, second) = try Descriptor.streamPair().release()
             gate = Descriptor(owning: first)
             channel = GateChannel(connection: Connection(descriptor: second), due: due, deadline: Deadline(after: time))
@@ -60,16 +60,16 @@ import Transport
 
     @Test("TLS that nobody offered has not begun")
     func impossibleTLS() throws {
-        var pair = try Pair(DueMessages(tlsIsPossible: false, attempts: 3))
+        var pair = try Pair(DueMessages(tlsIsPossible: false, scramIsPossible: false, attempts: 3))
         pair.says(GateMessage.secured.frame([]))
         #expect(throws: GateChannel.Failure.notDue(kind: 1, length: 0)) { try pair.channel.next() }
     }
 
-    @Test("any first byte but those of four messages ends it", arguments: UInt8.min...UInt8.max)
+    @Test("any first byte but those of messages that are due ends it", arguments: UInt8.min...UInt8.max)
     func kinds(kind: UInt8) throws {
         var pair = try Pair()
         pair.says([kind, 0, 0])
-        if let known = GateMessage(rawValue: kind), known != .handover {
+        if let known = GateMessage(rawValue: kind), known != .handover, known != .clientFinal {
             #expect(try pair.channel.next().kind == known)
         } else {
             #expect(throws: GateChannel.Failure.notDue(kind: kind, length: 0)) { try pair.channel.next() }
@@ -160,18 +160,63 @@ import Transport
     @Test func answerRoundTrip() {
         for outcome in Answer.Outcome.allCases {
             for isLast in [false, true] {
-                let answer = Answer(outcome, isLast: isLast)
-                #expect(Answer(wire: answer.wire) == answer)
+                for length in [0, 1, 255, 256, Answer.longestMessage] {
+                    let answer = Answer(outcome, isLast: isLast, message: [UInt8](repeating: 7, count: length))
+                    #expect(Answer(wire: answer.wire) == answer)
+                    #expect(Answer(wire: answer.wire + [0]) == nil)
+                    #expect(Answer(wire: answer.wire.dropLast()) == nil)
+                }
             }
         }
-        #expect(Answer(wire: [200, 0]) == nil)
-        #expect(Answer(wire: [0, 2]) == nil)
-        #expect(Answer(wire: [0]) == nil)
+        #expect(Answer(wire: [200, 0, 0, 0]) == nil)
+        #expect(Answer(wire: [0, 2, 0, 0]) == nil)
+        #expect(Answer.messageLength(header: [0, 0, 0xFF, 0xFF]) == nil)
+    }
+
+    @Test func scramRoundTrip() throws {
+        for attempt in [
+            SCRAMAttempt(clientFirst: Array("n,,n=ann,r=12345678".utf8), isPlus: false, binding: nil),
+            SCRAMAttempt(clientFirst: [], isPlus: true, binding: [UInt8](repeating: 9, count: 32)),
+            SCRAMAttempt(clientFirst: [UInt8](repeating: 1, count: SCRAM.longestMessage), isPlus: false,
+                         binding: [UInt8](repeating: 9, count: SCRAMAttempt.longestBinding)),
+        ] {
+            #expect(attempt.wire.count <= GateMessage.opening.longest)
+            #expect(SCRAMAttempt(wire: attempt.wire) == attempt)
+            for count in attempt.wire.indices { #expect(SCRAMAttempt(wire: Array(attempt.wire.prefix(count))) == nil) }
+            #expect(SCRAMAttempt(wire: attempt.wire + [0]) == nil)
+        }
+    }
+
+    @Test("a challenge is answered once, before anything else")
+    func clientFinal() throws {
+        var pair = try Pair(DueMessages(tlsIsPossible: true, scramIsPossible: true, attempts: 2))
+        pair.says(GateMessage.clientFinal.frame([1]))
+        #expect(throws: GateChannel.Failure.notDue(kind: GateMessage.clientFinal.rawValue, length: 1)) { try pair.channel.next() }
+
+        pair = try Pair(DueMessages(tlsIsPossible: true, scramIsPossible: true, attempts: 2))
+        pair.channel.due.expectClientFinal()
+        pair.says(GateMessage.credentials.frame([]))
+        #expect(throws: GateChannel.Failure.notDue(kind: GateMessage.credentials.rawValue, length: 0)) { try pair.channel.next() }
+
+        pair = try Pair(DueMessages(tlsIsPossible: true, scramIsPossible: true, attempts: 2))
+        pair.channel.due.expectClientFinal()
+        pair.says(GateMessage.clientFinal.frame([]))
+        pair.says(GateMessage.opening.frame([]))
+        #expect(try pair.channel.next().kind == .clientFinal)
+        #expect(try pair.channel.next().kind == .opening)
+    }
+
+    @Test("SCRAM that nobody offered has not begun")
+    func noSCRAM() throws {
+        var pair = try Pair(DueMessages(tlsIsPossible: true, scramIsPossible: false, attempts: 2))
+        pair.says(GateMessage.opening.frame([]))
+        #expect(throws: GateChannel.Failure.notDue(kind: GateMessage.opening.rawValue, length: 0)) { try pair.channel.next() }
     }
 
     @Test func authenticatorRoundTrip() throws {
         let account = Account(name: "ada", uid: 1000, gid: 1001, groups: [1001, 8, 65_534], home: "/home/ada")
-        for result in [AuthenticatorResult.accepted(account), .refused(.rejected, reason: "no"), .refused(.expired, reason: "old"),
+        for result in [AuthenticatorResult.accepted(.init(account: account)), .accepted(.init(account: account, label: "phone", serverFinal: [1, 2])),
+                       .challenge(Array("r=".utf8)), .refused(.rejected, reason: "no"), .refused(.expired, reason: "old"),
                        .refused(.disabled, reason: "closed"), .refused(.unavailable, reason: "")] {
             let wire = result.wire
             #expect(AuthenticatorResult(wire: wire) == result)

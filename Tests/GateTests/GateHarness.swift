@@ -34,6 +34,13 @@ final class GateHarness: @unchecked Sendable {
         }
     }
 
+    /// What the monitor heard of SCRAM: both messages of the client.
+    func exchanges() -> (first: [SCRAMAttempt], final: [String]) {
+        ended.wait()
+        ended.signal()
+        return (monitor.exchanges, monitor.finals.map { String(decoding: $0, as: UTF8.self) })
+    }
+
     /// How the gate ended, and what it had told its monitor.
     func end() -> (end: GateEnd, attempts: [ScriptedMonitor.Attempt], tls: [TLSInformation]) {
         ended.wait()
@@ -68,6 +75,21 @@ final class ScriptedMonitor: GateMonitor {
         attempts.append(Attempt(
             mechanism: attempt.mechanism, user: attempt.credentials?.user,
             password: attempt.credentials?.password.withBytes { String(decoding: $0, as: UTF8.self) }))
+        return answers.isEmpty ? Answer(.rejected, isLast: false) : answers.removeFirst()
+    }
+
+    // MARK: - SCRAM
+
+    private(set) var exchanges: [SCRAMAttempt] = []
+    private(set) var finals: [[UInt8]] = []
+
+    func challenge(_ attempt: SCRAMAttempt) -> Answer {
+        exchanges.append(attempt)
+        return answers.isEmpty ? Answer(.rejected, isLast: false) : answers.removeFirst()
+    }
+
+    func judge(clientFinal: [UInt8]) -> Answer {
+        finals.append(clientFinal)
         return answers.isEmpty ? Answer(.rejected, isLast: false) : answers.removeFirst()
     }
 }

@@ -1,11 +1,22 @@
 import Authentication
+import Gate
 import Glibc
 import Privilege
 import SystemAuthentication
 import Transport
 
-/// The process that asks PAM: root, and gone after one attempt, with all that modules have read and loaded.
-func runAuthenticator(_ credentials: Credentials, answer: Int32, peer: PeerAddress, _ household: Household) -> Never {
+/// What an authenticator is asked.
+enum AuthenticatorQuestion {
+    case password(Credentials)
+    /// What to say to a client that begins SCRAM.
+    case opening(SCRAMOpening)
+    /// Whether it has the password.
+    case clientFinal([UInt8], SCRAMOpening, challenge: [UInt8], binding: [UInt8])
+}
+
+/// The process that asks PAM and reads the password file: root, and gone after one question, with all that modules have read
+/// and loaded.
+func runAuthenticator(_ question: AuthenticatorQuestion, answer: Int32, peer: PeerAddress, _ household: Household) -> Never {
     ProcessTitle.set("authenticator")
     closeAll(but: [answer] + household.logDescriptors)
     // Modules expect a process as others are: one that a signal can end.
@@ -13,7 +24,7 @@ func runAuthenticator(_ credentials: Credentials, answer: Int32, peer: PeerAddre
     sigemptyset(&none)
     pthread_sigmask(SIG_SETMASK, &none, nil)
 
-    let bytes = authenticate(credentials, peer: peer, household.settings).wire
+    let bytes = reply(to: question, peer: peer, household.accounts.directory).wire
     var sent = 0
     while sent < bytes.count {
         let count = bytes.withUnsafeBytes { write(answer, $0.baseAddress! + sent, $0.count - sent) }
@@ -24,27 +35,26 @@ func runAuthenticator(_ credentials: Credentials, answer: Int32, peer: PeerAddre
     _exit(0)
 }
 
-private func authenticate(_ credentials: Credentials, peer: PeerAddress, _ settings: Settings) -> AuthenticatorResult {
-    let user: String
-    do throws(PAM.Failure) {
-        user = try PAM.logIn(
-            credentials, service: settings.pamService, directory: settings.pamConfdir, peer: peer.host)
+private func reply(to question: AuthenticatorQuestion, peer: PeerAddress, _ accounts: AccountDirectory) -> AuthenticatorResult {
+    do throws(AccountDirectory.Refused) {
+        switch question {
+        case .password(let credentials):
+            return .accepted(try accounts.logIn(credentials, peer: peer.host))
+        case .opening(let opening):
+            return .challenge(try accounts.challenge(opening))
+        case .clientFinal(let clientFinal, let opening, let challenge, let binding):
+            return .accepted(try accounts.finish(opening, challenge: challenge, clientFinal: clientFinal, binding: binding))
+        }
     } catch {
         return .refused(error.verdict, reason: error.reason)
     }
-    guard let account = Account(named: user) else {
-        return .refused(.disabled, reason: "PAM accepts a user whom the system does not know")
-    }
-    guard account.uid != 0 else { return .refused(.disabled, reason: "root has no mail here") }
-    guard account.uid >= settings.firstValidUID else {
-        return .refused(.disabled, reason: "uid \(account.uid) is below first-valid-uid")
-    }
-    return .accepted(account)
 }
 
 /// What an authenticator tells its monitor.
 enum AuthenticatorResult: Equatable {
-    case accepted(Account)
+    case accepted(AccountDirectory.Accepted)
+    /// What to say to the client.
+    case challenge([UInt8])
     /// `reason` is for the log.
     case refused(Verdict, reason: String)
 
@@ -56,7 +66,8 @@ enum AuthenticatorResult: Equatable {
     var wire: [UInt8] {
         var writer = WireWriter()
         switch self {
-        case .accepted(let account):
+        case .accepted(let accepted):
+            let account = accepted.account
             writer.byte(0)
             writer.number(account.uid)
             writer.number(account.gid)
@@ -64,6 +75,11 @@ enum AuthenticatorResult: Equatable {
             for group in account.groups { writer.number(group) }
             writer.string(Array(account.name.utf8))
             writer.string(Array(account.home.utf8))
+            writer.string(Array((accepted.label ?? "").utf8))
+            writer.string(accepted.serverFinal)
+        case .challenge(let challenge):
+            writer.byte(5)
+            writer.string(challenge)
         case .refused(let verdict, let reason):
             switch verdict {
             case .rejected: writer.byte(1)
@@ -86,11 +102,18 @@ enum AuthenticatorResult: Equatable {
                 guard let group = reader.number() else { return nil }
                 groups.append(group)
             }
-            guard let name = reader.text(atMost: 255), let home = reader.text(atMost: 4096) else { return nil }
-            self = .accepted(Account(name: name, uid: uid, gid: gid, groups: groups, home: home))
+            guard let name = reader.text(atMost: 255), let home = reader.text(atMost: 4096), let label = reader.text(atMost: 64),
+                  let serverFinal = reader.string(atMost: Answer.longestMessage)
+            else { return nil }
+            self = .accepted(AccountDirectory.Accepted(
+                account: Account(name: name, uid: uid, gid: gid, groups: groups, home: home), label: label.isEmpty ? nil : label,
+                serverFinal: Array(serverFinal)))
         case let code? where (1...4).contains(code):
             guard let reason = reader.text(atMost: 1000) else { return nil }
             self = .refused([.rejected, .expired, .disabled, .unavailable][Int(code) - 1], reason: reason)
+        case 5:
+            guard let challenge = reader.string(atMost: Answer.longestMessage) else { return nil }
+            self = .challenge(Array(challenge))
         default: return nil
         }
         guard reader.isAtEnd else { return nil }

@@ -15,6 +15,10 @@ enum GateMessage: UInt8, CaseIterable {
     case handover = 3
     /// It is over, and why: one byte, `GateEnd`.
     case ended = 4
+    /// What a client says first in SCRAM.
+    case opening = 5
+    /// What it says to the challenge.
+    case clientFinal = 6
 
     static let headerLength = 3
 
@@ -25,6 +29,9 @@ enum GateMessage: UInt8, CaseIterable {
         case .credentials: 9 + Credentials.longestUser + Credentials.longestPassword
         case .handover: Int(UInt16.max)
         case .ended: 1
+        case .opening: 1 + 4 + SCRAMAttempt.longestBinding + 4 + SCRAM.longestMessage
+        // One more than it may be: that is how much of one that is too long gets here.
+        case .clientFinal: SCRAM.longestMessage + 1
         }
     }
 
@@ -39,8 +46,10 @@ struct DueMessages {
     private var left: [GateMessage: Int]
 
     /// Before login.
-    init(tlsIsPossible: Bool, attempts: Int) {
-        left = [.secured: tlsIsPossible ? 1 : 0, .credentials: attempts, .ended: 1]
+    init(tlsIsPossible: Bool, scramIsPossible: Bool, attempts: Int) {
+        left = [
+            .secured: tlsIsPossible ? 1 : 0, .credentials: attempts, .opening: scramIsPossible ? attempts : 0, .ended: 1,
+        ]
     }
 
     /// After login.
@@ -48,10 +57,14 @@ struct DueMessages {
 
     private init(left: [GateMessage: Int]) { self.left = left }
 
+    /// A challenge is out: there will be one answer, before anything else.
+    mutating func expectClientFinal() { left[.clientFinal] = 1 }
+
     /// Whether a message of this kind and length may be read; it is then no longer due.
     mutating func accept(kind: UInt8, length: Int) -> GateMessage? {
         guard let message = GateMessage(rawValue: kind), length <= message.longest, let times = left[message], times > 0
         else { return nil }
+        guard message == .clientFinal || message == .ended || left[.clientFinal] != 1 else { return nil }
         left[message] = times - 1
         return message
     }
@@ -139,15 +152,47 @@ struct GateClient {
     }
 }
 
-/// What the monitor answers to credentials: 2 bytes.
+/// What the monitor answers: the outcome, whether it is the last (1 byte each), the length of a message (2 bytes, the higher
+/// one first), and the message.
 extension Answer {
-    static let wireLength = 2
+    static let headerLength = 4
 
-    var wire: [UInt8] { [outcome.rawValue, isLast ? 1 : 0] }
+    var wire: [UInt8] {
+        [outcome.rawValue, isLast ? 1 : 0, UInt8(message.count >> 8), UInt8(message.count & 0xFF)] + message
+    }
+
+    /// Bytes of the message that comes after this header.
+    static func messageLength(header: [UInt8]) -> Int? {
+        guard header.count == headerLength else { return nil }
+        let length = Int(header[2]) << 8 | Int(header[3])
+        return length <= longestMessage ? length : nil
+    }
 
     init?(wire: [UInt8]) {
-        guard wire.count == Self.wireLength, let outcome = Outcome(rawValue: wire[0]), wire[1] <= 1 else { return nil }
-        self.init(outcome, isLast: wire[1] == 1)
+        let header = Array(wire.prefix(Self.headerLength))
+        guard let length = Self.messageLength(header: header), wire.count == Self.headerLength + length,
+              let outcome = Outcome(rawValue: wire[0]), wire[1] <= 1
+        else { return nil }
+        self.init(outcome, isLast: wire[1] == 1, message: Array(wire.dropFirst(Self.headerLength)))
+    }
+}
+
+/// The body of `GateMessage.opening`.
+extension SCRAMAttempt {
+    var wire: [UInt8] {
+        var writer = WireWriter()
+        writer.byte((isPlus ? 1 : 0) | (binding != nil ? 2 : 0))
+        writer.string(binding ?? [])
+        writer.string(clientFirst)
+        return writer.bytes
+    }
+
+    init?(wire: [UInt8]) {
+        var reader = WireReader(wire)
+        guard let flags = reader.byte(), flags <= 3, let binding = reader.string(atMost: Self.longestBinding),
+              let clientFirst = reader.string(atMost: SCRAM.longestMessage), reader.isAtEnd
+        else { return nil }
+        self.init(clientFirst: Array(clientFirst), isPlus: flags & 1 != 0, binding: flags & 2 != 0 ? Array(binding) : nil)
     }
 }
 

@@ -33,6 +33,7 @@ private func awaitClient(channel: Int32) -> GateClient {
 private func gateRules(_ household: Household) -> GateRules {
     var rules = GateRules(
         tls: household.tls, plaintextLogin: household.settings.allowPlaintextLogin ? .always : .never)
+    rules.mechanisms = household.accounts.mechanisms
     rules.timeLimit = household.policy.timeLimit
     return rules
 }
@@ -97,9 +98,25 @@ final class MonitorChannel: GateMonitor {
         let body = attempt.wire
         defer { body.wipe() }
         try send(.credentials, body)
-        var answer = [UInt8](repeating: 0, count: Answer.wireLength)
-        try receive(&answer)
-        guard let answer = Answer(wire: answer) else { throw .failed("the monitor does not make sense") }
+        return try answer()
+    }
+
+    func challenge(_ attempt: SCRAMAttempt) throws(ConnectionEnd) -> Answer {
+        try send(.opening, attempt.wire)
+        return try answer()
+    }
+
+    func judge(clientFinal: [UInt8]) throws(ConnectionEnd) -> Answer {
+        try send(.clientFinal, clientFinal)
+        return try answer()
+    }
+
+    private func answer() throws(ConnectionEnd) -> Answer {
+        var header = [UInt8](repeating: 0, count: Answer.headerLength)
+        try receive(&header)
+        var message = [UInt8](repeating: 0, count: Answer.messageLength(header: header) ?? 0)
+        try receive(&message)
+        guard let answer = Answer(wire: header + message) else { throw .failed("the monitor does not make sense") }
         return answer
     }
 

@@ -24,6 +24,7 @@ struct Household {
     let gateMemory: UInt
     let policy: LoginPolicy
     let session: SessionSettings
+    let accounts: AccountChoice
     /// What a process that logs keeps open beside the standard streams.
     let logDescriptors: [Int32]
 
@@ -35,6 +36,7 @@ struct Household {
         listeners = preparation.listeners
         policy = preparation.policy
         session = preparation.session
+        accounts = preparation.accounts
         logDescriptors = preparation.logDescriptor.map { [$0] } ?? []
         self.gateAccount = gateAccount
         do throws(StartError) {

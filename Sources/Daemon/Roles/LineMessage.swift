@@ -92,7 +92,7 @@ enum Report: LineMessage {
             guard let gate = reader.number(), gate > 0, gate <= pid_t.max else { return nil }
             self = .ready(gate: pid_t(gate))
         case 1:
-            guard let outcome = reader.byte().flatMap({ Answer.Outcome(rawValue: $0) }), outcome != .accepted else { return nil }
+            guard let outcome = reader.byte().flatMap({ Answer.Outcome(rawValue: $0) }), outcome != .accepted, outcome != .challenge else { return nil }
             self = .loginFailed(outcome)
         case 2:
             guard let signal = reader.number(), (1...64).contains(signal) else { return nil }

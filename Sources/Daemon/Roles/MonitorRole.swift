@@ -62,6 +62,14 @@ struct MonitorRole: ~Copyable {
     private var channel: GateChannel
     private var failures = 0
 
+    /// What SCRAM's last message belongs to.
+    private struct Exchange {
+        var attempt: SCRAMAttempt
+        var opening: SCRAMOpening
+        var challenge: [UInt8]
+    }
+    private var exchange: Exchange?
+
     /// Beyond the gate's own limit: a gate that keeps to its rules ends first.
     private static let slack: Duration = .seconds(30)
 
@@ -74,7 +82,10 @@ struct MonitorRole: ~Copyable {
         self.logger = logger
         self.channel = GateChannel(
             connection: gate.channel,
-            due: DueMessages(tlsIsPossible: household.tls != nil, attempts: household.policy.attempts),
+            due: DueMessages(
+                tlsIsPossible: household.tls != nil,
+                scramIsPossible: household.accounts.mechanisms.contains(where: \.isSCRAM),
+                attempts: household.policy.attempts),
             deadline: Deadline(after: household.policy.timeLimit + Self.slack))
     }
 
@@ -86,11 +97,10 @@ struct MonitorRole: ~Copyable {
                 case .secured: try hearSecured(message)
                 case .credentials:
                     // Returns when the password is gone from this process, which may soon be the session.
-                    guard let (account, mechanism) = try hearCredentials(message) else { continue }
-                    let login = Login(
-                        account: account, mechanism: mechanism, client: client, gate: gate, line: line,
-                        shutdown: household.signals.end)
-                    runSession(login, household, logger)
+                    if let admission = try hearCredentials(message) { runSession(login(admission), household, logger) }
+                case .opening: try hearOpening(message)
+                case .clientFinal:
+                    if let admission = try hearClientFinal(message) { runSession(login(admission), household, logger) }
                 case .ended:
                     guard let end = GateEnd(code: try channel.body(of: message).first ?? .max) else { throw message.violation }
                     logger.info("end without login", metadata: ["reason": "\(end.reason)"])
@@ -117,37 +127,74 @@ struct MonitorRole: ~Copyable {
         client = nil
     }
 
-    private mutating func hearCredentials(
-        _ message: GateChannel.Announced
-    ) throws(GateChannel.Failure) -> (Account, LoginAttempt.Mechanism)? {
-        let body = try channel.body(of: message)
-        defer { body.wipe() }
-        guard let attempt = LoginAttempt(wire: body) else { throw message.violation }
-        return try judge(attempt)
+    /// Whom an attempt has let in, and how.
+    private typealias Admission = (AccountDirectory.Accepted, LoginAttempt.Mechanism)
+
+    private func login(_ admission: Admission) -> Login {
+        Login(
+            accepted: admission.0, mechanism: admission.1, client: client, gate: gate, line: line,
+            shutdown: household.signals.end)
     }
 
     /// The account, if the credentials are its; else the gate has been told, late.
-    private mutating func judge(
-        _ attempt: LoginAttempt
-    ) throws(GateChannel.Failure) -> (Account, LoginAttempt.Mechanism)? {
-        let result = attempt.credentials.map { ask($0) } ?? .refused(.rejected, reason: "not acceptable")
-        switch result {
-        case .accepted(let account):
-            return (account, attempt.mechanism)
-        case .refused(let verdict, let reason):
-            failures += 1
-            logger.notice(
-                "login failed",
-                metadata: [
-                    "user": "\(attempt.credentials?.user ?? "")", "mechanism": "\(attempt.mechanism.name)",
-                    "verdict": "\(verdict)", "reason": "\(reason)",
-                ])
-            _ = line.say(Report.loginFailed(.init(verdict)))
-            try wait(household.policy.delay(afterFailure: failures))
-            let answer = Answer(.init(verdict), isLast: failures >= household.policy.attempts)
-            try channel.answer(answer)
-            return nil
+    private mutating func hearCredentials(_ message: GateChannel.Announced) throws(GateChannel.Failure) -> Admission? {
+        let body = try channel.body(of: message)
+        defer { body.wipe() }
+        guard let attempt = LoginAttempt(wire: body) else { throw message.violation }
+        let started = ContinuousClock.now
+        let result = attempt.credentials.map { ask(.password($0)) } ?? .refused(.rejected, reason: "not acceptable")
+        return try conclude(result, attempt.mechanism, user: attempt.credentials?.user, started)
+    }
+
+    /// The gate has a challenge then, or has been told, late, that there is none.
+    private mutating func hearOpening(_ message: GateChannel.Announced) throws(GateChannel.Failure) {
+        guard let attempt = SCRAMAttempt(wire: try channel.body(of: message)) else { throw message.violation }
+        let started = ContinuousClock.now
+        let opening = attempt.opening
+        let result = opening.map { ask(.opening($0)) } ?? .refused(.rejected, reason: "not acceptable")
+        guard let opening, case .challenge(let challenge) = result else {
+            _ = try conclude(result, attempt.mechanism, user: opening?.user, started)
+            return
         }
+        exchange = Exchange(attempt: attempt, opening: opening, challenge: challenge)
+        channel.due.expectClientFinal()
+        try channel.answer(Answer(.challenge, isLast: false, message: challenge))
+    }
+
+    /// As `hearCredentials`.
+    private mutating func hearClientFinal(_ message: GateChannel.Announced) throws(GateChannel.Failure) -> Admission? {
+        let clientFinal = try channel.body(of: message)
+        guard let exchange else { throw message.violation }
+        self.exchange = nil
+        let started = ContinuousClock.now
+        let result = clientFinal.isEmpty
+            ? .refused(.rejected, reason: "cancelled")
+            : ask(.clientFinal(
+                clientFinal, exchange.opening, challenge: exchange.challenge, binding: exchange.attempt.binding ?? []))
+        return try conclude(result, exchange.attempt.mechanism, user: exchange.opening.user, started)
+    }
+
+    /// A failure is answered late, counted from when the attempt was made: that somebody is not there must not be told by
+    /// how long it took to find out.
+    private mutating func conclude(
+        _ result: AuthenticatorResult, _ mechanism: LoginAttempt.Mechanism, user: String?, _ started: ContinuousClock.Instant
+    ) throws(GateChannel.Failure) -> Admission? {
+        let (verdict, reason): (Verdict, String)
+        switch result {
+        case .accepted(let accepted): return (accepted, mechanism)
+        case .challenge: (verdict, reason) = (.unavailable, "the authenticator does not make sense")
+        case .refused(let given, let words): (verdict, reason) = (given, words)
+        }
+        failures += 1
+        logger.notice(
+            "login failed",
+            metadata: [
+                "user": "\(user ?? "")", "mechanism": "\(mechanism.name)", "verdict": "\(verdict)", "reason": "\(reason)",
+            ])
+        _ = line.say(Report.loginFailed(.init(verdict)))
+        try wait(household.policy.delay(afterFailure: failures) - (ContinuousClock.now - started))
+        try channel.answer(Answer(.init(verdict), isLast: failures >= household.policy.attempts))
+        return nil
     }
 
     /// The gate has nothing to say until it is answered.
@@ -158,8 +205,8 @@ struct MonitorRole: ~Copyable {
         throw .end(.closed)
     }
 
-    /// Has PAM asked, by a process that lives no longer than that.
-    private func ask(_ credentials: Credentials) -> AuthenticatorResult {
+    /// Has PAM asked, or the password file, by a process that lives no longer than that.
+    private func ask(_ question: AuthenticatorQuestion) -> AuthenticatorResult {
         let answer: DescriptorPair
         do throws(Errno) {
             answer = try Descriptor.pipe()
@@ -168,7 +215,7 @@ struct MonitorRole: ~Copyable {
         }
         let (reading, writing) = answer.release()
         let child = fork()
-        if child == 0 { runAuthenticator(credentials, answer: writing, peer: peer, household) }
+        if child == 0 { runAuthenticator(question, answer: writing, peer: peer, household) }
         close(writing)
         defer { close(reading) }
         guard child > 0 else { return .refused(.unavailable, reason: "fork: \(Errno(rawValue: errno))") }

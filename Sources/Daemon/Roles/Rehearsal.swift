@@ -59,6 +59,8 @@ private let script = Array("""
 private final class Doorman: GateMonitor {
     func secured(_ information: TLSInformation) {}
     func judge(_ attempt: LoginAttempt) -> Answer { Answer(.accepted, isLast: true) }
+    func challenge(_ attempt: SCRAMAttempt) -> Answer { Answer(.unavailable, isLast: true) }
+    func judge(clientFinal: [UInt8]) -> Answer { Answer(.unavailable, isLast: true) }
 }
 
 /// A Maildir that is removed when it is no longer needed.

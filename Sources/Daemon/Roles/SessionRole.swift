@@ -9,7 +9,8 @@ import Transport
 
 /// Whom a monitor has let in.
 struct Login {
-    let account: Account
+    let accepted: AccountDirectory.Accepted
+    var account: Account { accepted.account }
     let mechanism: LoginAttempt.Mechanism
     /// The client's socket; `nil` if it is the gate that speaks TLS with the client.
     let client: Int32?
@@ -86,9 +87,11 @@ private func awaitAdmission(_ login: Login, _ logger: Logger) {
 private func takeOver(_ login: Login, _ logger: Logger) -> [UInt8] {
     var channel = login.gateChannel
     do throws(GateChannel.Failure) {
-        try channel.answer(Answer(.accepted, isLast: true))
+        try channel.answer(Answer(.accepted, isLast: true, message: login.accepted.serverFinal))
         let readAhead = try channel.body(of: channel.next())
-        logger.info("login", metadata: ["mechanism": "\(login.mechanism.name)"])
+        var metadata: Logger.Metadata = ["mechanism": "\(login.mechanism.name)"]
+        if let label = login.accepted.label { metadata["password"] = "\(label)" }
+        logger.info("login", metadata: metadata)
         return readAhead
     } catch {
         logger.notice("gate did not hand over", metadata: ["reason": "\(error)"])

@@ -1,3 +1,4 @@
+import Authentication
 import Logging
 
 /// Everything that an administrator may choose. The names, defaults and meanings are in `Setting.all`.
@@ -23,6 +24,12 @@ public struct Settings: Sendable {
     public var allowPlaintextLogin = false
     public var pamService = "imapd"
     public var pamConfdir: String?
+    public var pam = true
+    public var passwordFile: String?
+    public var passwordUse: String?
+    public var loginDomains: [String] = []
+    /// Empty: what suits the users.
+    public var mechanisms: [SASL] = []
     public var gateUser: String?
     public var firstValidUID: UInt32 = 1000
     public var maxConnections = 10_000
@@ -61,5 +68,6 @@ public struct Settings: Sendable {
 
     static let defaultConfiguration = "/etc/imapd/imapd.conf"
     static let defaultCertificate = "/etc/imapd/cert.pem"
+    static let defaultPasswordUse = "/var/lib/imapd/password-use"
     static let defaultKey = "/etc/imapd/key.pem"
 }

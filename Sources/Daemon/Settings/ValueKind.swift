@@ -105,9 +105,10 @@ extension ValueKind where Value == Duration {
 
 extension ValueKind where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
     static func oneOf(_ placeholder: String) -> Self {
-        Self(placeholder, show: \.rawValue) { (text) throws(Setting.BadValue) in
-            guard let choice = Value(rawValue: text.lowercased()) else {
-                throw Setting.BadValue(reason: "\"\(text)\" is none of \(Value.allCases.map(\.rawValue).joined(separator: ", "))")
+        Self(placeholder, show: { $0.rawValue.lowercased() }) { (text) throws(Setting.BadValue) in
+            guard let choice = Value.allCases.first(where: { $0.rawValue.lowercased() == text.lowercased() }) else {
+                let choices = Value.allCases.map { $0.rawValue.lowercased() }.joined(separator: ", ")
+                throw Setting.BadValue(reason: "\"\(text)\" is none of \(choices)")
             }
             return choice
         }
