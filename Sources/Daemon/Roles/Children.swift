@@ -5,7 +5,8 @@ import Transport
 
 /// What the listener knows of a process that it has forked.
 struct Child {
-    let line: Line
+    /// `nil` when nothing more is said.
+    var line: Line?
     /// As the monitor told before it heard of anybody; `nil` until then.
     var gate: pid_t?
     var due = DueReports()
@@ -51,7 +52,7 @@ struct Children {
         while let process = spares.first {
             spares.removeFirst()
             guard var child = known[process] else { continue }
-            guard child.line.say(Order.serve(usesImplicitTLS: usesImplicitTLS), passing: client) else {
+            guard child.line?.say(Order.serve(usesImplicitTLS: usesImplicitTLS), passing: client) == true else {
                 dismiss(process)
                 continue
             }
@@ -66,8 +67,8 @@ struct Children {
 
     /// What a child says; `nil` if there is nothing, `.nonsense` too if it is not due.
     mutating func hear(_ process: pid_t) -> Line.Heard<Report> {
-        guard let child = known[process] else { return .nothing }
-        let heard = child.line.hear(Report.self)
+        guard let line = known[process]?.line else { return .nothing }
+        let heard = line.hear(Report.self)
         guard case .message(let report, _) = heard else { return heard }
         guard known[process]?.due.accept(report) == true else { return .nonsense }
         switch report {
@@ -80,7 +81,10 @@ struct Children {
 
     /// Has no more to say to a child, nor listens to it. One without a client ends by that.
     mutating func dismiss(_ process: pid_t) {
-        guard let line = known[process]?.line, processes.removeValue(forKey: line.descriptor) != nil else { return }
+        guard let line = known[process]?.line else { return }
+        // The number may soon be another line's.
+        known[process]?.line = nil
+        processes[line.descriptor] = nil
         clinux_watch_remove(watchSet, line.descriptor)
         close(line.descriptor)
         spares.removeAll { $0 == process }
