@@ -5,8 +5,8 @@ public struct SessionSettings: Sendable {
     /// How often a client in IDLE is told that we are still here, so that boxes on the way keep its connection. Below the
     /// 29 minutes after which clients renew IDLE (RFC 2177 §3) it would only drain their batteries.
     public var idleNotice: Duration = .seconds(29 * 60)
-    /// What stands before the name of every mailbox but INBOX (RFC 9051 §6.3.10): nothing, or something with the store's separator
-    /// at its end.
+    /// What stands before the name of every mailbox but INBOX (RFC 9051 §6.3.10): nothing, or something with the store's
+    /// separator at its end.
     public var namespacePrefix = ""
     /// Bytes of a message that APPEND takes.
     public var largestMessage: UInt64 = 1 << 30

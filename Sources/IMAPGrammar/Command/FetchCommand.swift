@@ -17,9 +17,12 @@ public struct FetchCommand: Hashable, Sendable {
     }
 }
 
-/// RFC 9051 §6.4.5, RFC 3501 §6.4.5 (RFC822…), RFC 7162 (MODSEQ), RFC 8514 (SAVEDATE), RFC 8474 (EMAILID, THREADID).
+/// RFC 9051 §6.4.5, RFC 3501 §6.4.5 (RFC822…), RFC 7162 (MODSEQ), RFC 8514 (SAVEDATE), RFC 8474 (EMAILID, THREADID),
+/// RFC 8970 (PREVIEW).
 public enum FetchAttribute: Hashable, Sendable {
     case envelope, flags, internalDate, uid, modSeq, saveDate, emailID, threadID
+    /// `lazy`: only if that takes no time (RFC 8970 §4.1).
+    case preview(lazy: Bool)
     /// BODY without a section: BODYSTRUCTURE without extension data.
     case body
     case bodyStructure

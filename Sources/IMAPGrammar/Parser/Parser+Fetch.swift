@@ -3,7 +3,7 @@ import IMAPTypes
 extension Parser {
     private enum Attribute: String, CaseIterable {
         case envelope = "ENVELOPE", flags = "FLAGS", internalDate = "INTERNALDATE", uid = "UID", modSeq = "MODSEQ"
-        case saveDate = "SAVEDATE", emailID = "EMAILID", threadID = "THREADID"
+        case saveDate = "SAVEDATE", emailID = "EMAILID", threadID = "THREADID", preview = "PREVIEW"
         case body = "BODY", bodyPeek = "BODY.PEEK", bodyStructure = "BODYSTRUCTURE"
         case binary = "BINARY", binaryPeek = "BINARY.PEEK", binarySize = "BINARY.SIZE"
         case rfc822 = "RFC822", rfc822Header = "RFC822.HEADER", rfc822Size = "RFC822.SIZE", rfc822Text = "RFC822.TEXT"
@@ -74,6 +74,7 @@ extension Parser {
         case .saveDate: return .saveDate
         case .emailID: return .emailID
         case .threadID: return .threadID
+        case .preview: return .preview(lazy: try previewModifiers())
         case .bodyStructure: return .bodyStructure
         case .body:
             guard isSectionNext else { return .body }
@@ -92,6 +93,22 @@ extension Parser {
             at = start
             throw failure("fetch-att")
         }
+    }
+
+    /// [SP "(" preview-mod *(SP preview-mod) ")"]
+    ///
+    /// preview-mod       =  "LAZY"
+    ///
+    /// The parentheses that follow may be those of fetch-modifiers.
+    private mutating func previewModifiers() throws(SyntaxError) -> Bool {
+        let start = at
+        guard accept(" (LAZY") else { return false }
+        while accept(" LAZY") {}
+        guard accept(")") else {
+            at = start + 2
+            throw failure("preview-mod")
+        }
+        return true
     }
 
     private enum Modifier: String, CaseIterable {

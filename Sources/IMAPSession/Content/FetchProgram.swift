@@ -19,7 +19,11 @@ struct FetchProgram {
 
     init(_ requested: [FetchAttribute]) {
         var attributes: [FetchAttribute] = []
-        for attribute in requested where !attributes.contains(attribute) { attributes.append(attribute) }
+        for attribute in requested where !attributes.contains(attribute) {
+            // One answer for both.
+            if attribute == .preview(lazy: true), requested.contains(.preview(lazy: false)) { continue }
+            attributes.append(attribute)
+        }
         self.attributes = attributes
         needsContent = attributes.contains { $0.scope != .none }
         let scopes = attributes.map(\.scope)
@@ -28,7 +32,7 @@ struct FetchProgram {
         needsIdentity = attributes.contains { $0 == .saveDate || $0 == .emailID || $0 == .threadID }
         needsWhole = attributes.contains { $0.scope == .bytes }
         setsSeen = attributes.contains(where: \.setsSeen)
-        keptItems = needsContent ? KeptItems(attributes) : nil
+        keptItems = needsContent || attributes.contains(.preview(lazy: true)) ? KeptItems(attributes) : nil
     }
 }
 
@@ -39,6 +43,7 @@ extension FetchAttribute {
         switch self {
         case .flags, .internalDate, .saveDate, .emailID, .uid, .modSeq, .rfc822Size: .none
         case .envelope, .threadID, .rfc822Header: .header
+        case .preview(let lazy): lazy ? .none : .structure
         case .body, .bodyStructure, .rfc822Text: .structure
         case .rfc822: .bytes
         case .bodySection(let section, _, _):

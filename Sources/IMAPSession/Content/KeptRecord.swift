@@ -2,8 +2,8 @@ import IMAPGrammar
 import IMAPTypes
 import MailMessage
 
-/// ENVELOPE, BODY and BODYSTRUCTURE of a message as they go on the wire, and what THREADID is made of, in the bytes in which they
-/// are kept, so that the message need not be read again.
+/// ENVELOPE, BODY and BODYSTRUCTURE of a message as they go on the wire, PREVIEW, and what THREADID is made of, in the bytes in
+/// which they are kept, so that the message need not be read again.
 ///
 /// Everything here is what the message's bytes would give; what is absent is read from the message.
 struct KeptRecord {
@@ -13,6 +13,8 @@ struct KeptRecord {
         case envelopeUTF8, bodyUTF8, bodyStructureUTF8
         /// `ThreadID`, high half first; no bytes if the header tells none.
         case threadID
+        /// PREVIEW, in UTF-8.
+        case preview
 
         var inUTF8: Item { Item(rawValue: rawValue + 3) ?? self }
     }
@@ -66,6 +68,8 @@ struct KeptRecord {
                         high: bytes.loadUnaligned(as: UInt64.self))
     }
 
+    var preview: UnsafeRawBufferPointer? { self[.preview] }
+
     static func bytes(_ id: ObjectID?) -> [UInt8] {
         guard let id else { return [] }
         return withUnsafeBytes(of: (id.high, id.low)) { Array($0) }
@@ -75,11 +79,12 @@ struct KeptRecord {
         (!items.contains(.envelope) || length(Item.envelope.rawValue) != nil)
             && (!items.contains(.body) || length(Item.body.rawValue) != nil)
             && (!items.contains(.bodyStructure) || length(Item.bodyStructure.rawValue) != nil)
+            && (!items.contains(.preview) || length(Item.preview.rawValue) != nil)
             && (!items.contains(.threadID) || length(Item.threadID.rawValue) != nil)
     }
 
     /// Changes with the way an item is written.
-    private static let format: UInt32 = 0x6974_6D02
+    private static let format: UInt32 = 0x6974_6D03
 
     // MARK: Writing
 
@@ -112,9 +117,12 @@ struct KeptItems: OptionSet {
     static let bodyStructure = KeptItems(rawValue: 4)
     static let fields = KeptItems(rawValue: 8)
     static let threadID = KeptItems(rawValue: 16)
+    static let preview = KeptItems(rawValue: 32)
+    /// What was kept is told; it need not be there.
+    static let lazyPreview = KeptItems(rawValue: 64)
 
     /// Whether anything but fields is needed.
-    var needsRecord: Bool { !subtracting(.fields).isEmpty }
+    var needsRecord: Bool { !subtracting([.fields, .lazyPreview]).isEmpty }
 
     init(rawValue: UInt8) { self.rawValue = rawValue }
 
@@ -127,6 +135,7 @@ struct KeptItems: OptionSet {
             case .body: insert(.body)
             case .bodyStructure: insert(.bodyStructure)
             case .threadID: insert(.threadID)
+            case .preview(let lazy): insert(lazy ? .lazyPreview : .preview)
             case .bodySection(let section, _, _):
                 guard section.part.isEmpty, case .headerFields(let names) = section.text,
                       KeptFields.mask(of: names) != nil else { return nil }

@@ -82,6 +82,9 @@ final class MessageFetcher {
                 if sink.out.count >= Self.large { try flush() }
                 return .sent
             }
+            if program.attributes.contains(.preview(lazy: true)) {
+                message.preview = keeper.record(uid)?.preview.map { Array($0) }
+            }
             if program.needsContent {
                 do { reader.open(try mailbox.content(uid)) } catch { throw ContentFailure.store(error) }
                 if let scope = program.scope {
@@ -94,6 +97,9 @@ final class MessageFetcher {
                         if sink.out.count >= Self.large { try flush() }
                         return .sent
                     }
+                }
+                if program.attributes.contains(.preview(lazy: false)), let structure = message.structure {
+                    message.preview = try keeper.previews.preview(structure, from: reader)
                 }
                 // The size of what fits into memory is counted, which may be cheaper than to look it up.
                 if program.needsWhole, program.scope != .whole, !reader.isSmall, message.details == nil {
@@ -145,6 +151,7 @@ final class MessageFetcher {
         var details: MessageDetails?
         var identity: MessageIdentity?
         var structure: MessageStructure?
+        var preview: [UInt8]?
     }
 
     /// What needs no content.
@@ -171,6 +178,9 @@ final class MessageFetcher {
         switch attribute {
         case .uid, .flags, .modSeq, .internalDate, .saveDate, .emailID, .rfc822Size: writeMetadata(attribute, of: message)
         case .threadID: if let structure = message.structure { writeThreadID(ThreadID.of(structure), of: message) }
+        case .preview:
+            sink.out.write("PREVIEW ")
+            sink.out.nstring(message.preview)
         case .envelope:
             sink.out.write("ENVELOPE ")
             if let structure = message.structure { writer.envelope(structure, of: MessageStructure.root, into: &sink.out) }
@@ -219,6 +229,9 @@ final class MessageFetcher {
                 selected.removeAll(keepingCapacity: true)
                 kept.fields?.append(masks[index], to: &selected)
                 writeSelected(partial)
+            case .preview:
+                sink.out.write("PREVIEW ")
+                if let preview = kept.record?.preview { sink.out.string(preview) } else { sink.out.write("NIL") }
             case .threadID: writeThreadID(kept.record?.threadID ?? nil, of: message)
             default: writeMetadata(attribute, of: message)
             }

@@ -7,6 +7,7 @@ import MailStore
 final class RecordKeeper {
     private let mailbox: any OpenMailbox
     private var writer = EnvelopeWriter()
+    let previews = PreviewMaker()
     private var keyWriter = MessageKeys.Writer()
     private var plain = Serializer()
     private var utf8 = Serializer(mode: .utf8Accept)
@@ -35,6 +36,7 @@ final class RecordKeeper {
 
     func kept(_ uid: UID, _ items: KeptItems) -> Kept? {
         var kept = Kept()
+        if items.contains(.lazyPreview) { kept.record = record(uid) }
         if items.needsRecord {
             guard let record = record(uid), record.has(items) else { return nil }
             kept.record = record
@@ -57,6 +59,9 @@ final class RecordKeeper {
         guard header.length <= Self.longestHeader,
               (try? reader.withHeader(header, { KeptFields.write($0, into: &fields, &lines) })) != nil else { return }
         write(structure, scope)
+        if scope == .whole, let preview = try? previews.preview(structure, from: reader) {
+            KeptRecord.append(.preview, preview, to: &record)
+        }
         keyWriter.write(structure, into: &keys)
         if keys.count > Self.longestKeys { keys.removeAll() }
         keys.withUnsafeBytes { keys in

@@ -42,7 +42,7 @@ struct KeptRecordTests {
             case 2: attributes.append(.body)
             case 3: attributes.append(.flags)
             case 4: attributes.append(.rfc822Size)
-            case 5: attributes.append(.threadID)
+            case 5: attributes.append(Bool.random(using: &generator) ? .threadID : .preview(lazy: false))
             default:
                 let some = (0..<Int.random(in: 1...6, using: &generator)).map { _ in names.randomElement(using: &generator)! }
                 let cased = some.map { Bool.random(using: &generator) ? $0 : $0.uppercased() }
@@ -69,7 +69,7 @@ struct KeptRecordTests {
     }
 
     @Test("what was kept is not read again", arguments: [
-        [FetchAttribute.envelope], [.bodyStructure], [.body, .envelope], [.emailID, .threadID], [fields(["From", "SUBJECT", "References"]), .rfc822Size],
+        [FetchAttribute.envelope], [.bodyStructure], [.body, .envelope], [.emailID, .threadID], [.preview(lazy: false), .envelope], [fields(["From", "SUBJECT", "References"]), .rfc822Size],
     ])
     func notRead(attributes: [FetchAttribute]) throws {
         // Those that have nothing too long.
