@@ -72,9 +72,12 @@ let package = Package(
         .testTarget(name: "GateTests", dependencies: ["Gate", "Transport", "Authentication", "COpenSSL", "TestSupport"]),
         .testTarget(name: "AccountTests", dependencies: ["SystemAuthentication", "Privilege", "TestSupport"]),
         .testTarget(name: "IMAPServerTests", dependencies: ["IMAPServer", "MemoryStore", "TestSupport"]),
-        .testTarget(name: "DaemonTests", dependencies: ["Daemon", "imapd", "TestSupport"]),
+        .testTarget(name: "DaemonTests", dependencies: ["Daemon", "CLinux", "imapd", "escape", "TestSupport"]),
         .testTarget(name: "ControlTests", dependencies: ["Control", "imapctl", "Maildir", "SystemAuthentication", "TestSupport"]),
         .testTarget(name: "ClientTests", dependencies: ["imapd", "IMAPGrammar", "TestSupport"], resources: [.copy("Scripts")]),
+        // What whoever has taken over a role would try.
+        .target(name: "CEscape", path: "Tests/CEscape"),
+        .executableTarget(name: "escape", dependencies: ["Daemon", "Privilege", "CLinux", "CEscape"], path: "Tests/Escape"),
         // Programs and daemons that tests start, messages that they read, and chance that can be repeated.
         .target(name: "TestSupport", dependencies: ["COpenSSL"], path: "Tests/TestSupport"),
     ],

@@ -12,7 +12,7 @@ import SystemAuthentication
 import Transport
 
 /// All that must be right before anybody is served, made from the settings.
-struct Preparation {
+package struct Preparation {
     let settings: Settings
     let logger: Logger
     /// The descriptor that the log needs, if it is not the standard error stream.
@@ -22,7 +22,9 @@ struct Preparation {
     let store: any MailStoreProvider
     let accounts: AccountChoice
     /// With `fork`: the account that talks to strangers.
-    let gateAccount: Account?
+    package let gateAccount: Account?
+    /// What holds gates and sessions.
+    let sandbox: Sandbox
 
     /// What an administrator should know though it works.
     var warnings: [String] { settings.warnings + (tls?.warnings ?? []) + accounts.warnings }
@@ -50,7 +52,7 @@ struct Preparation {
     }
 
     /// Tries everything, so that every error is told at once.
-    init(_ given: Settings) throws(StartErrors) {
+    package init(_ given: Settings) throws(StartErrors) {
         var errors: [StartError] = []
         settings = Self.completed(given, &errors)
 
@@ -66,6 +68,7 @@ struct Preparation {
         }
         accounts = AccountChoice(settings, &errors)
         gateAccount = settings.fork ? Self.gateAccount(settings, &errors) : nil
+        sandbox = Self.sandbox(settings, &errors)
         tls = Self.makeTLS(settings, &errors)
         store = Self.makeStore(settings, logger)
         listeners = isChecking ? [] : Self.listen(settings, &errors)
@@ -89,6 +92,9 @@ struct Preparation {
         }) ?? true {
             errors.append(settings.error(in: "namespace-prefix", "\"\(settings.namespacePrefix)\" are not levels of a name, each "
                                             + "with the separator \(separator) behind it"))
+        }
+        if !settings.fork, given.sandbox != nil {
+            errors.append(.usage("--sandbox is for --fork; without it there is one process, which nothing holds"))
         }
         if settings.tls || given.certificate != nil || given.key != nil {
             settings.certificate = given.certificate ?? Settings.defaultCertificate
@@ -122,6 +128,15 @@ struct Preparation {
         if let account = Account(named: "imapd") ?? Account(named: "nobody"), account.uid != 0 { return account }
         errors.append(.configuration("there is no account for the gates: make one with useradd --system imapd"))
         return nil
+    }
+
+    private static func sandbox(_ settings: Settings, _ errors: inout [StartError]) -> Sandbox {
+        let policy = settings.sandbox ?? .best
+        let sandbox = Sandbox(settings.fork ? policy : .off)
+        if policy == .required, !sandbox.missing.isEmpty {
+            errors.append(settings.error(in: "sandbox", "this kernel has \(sandbox.missing.joined(separator: "; and "))"))
+        }
+        return sandbox
     }
 
     private static func makeTLS(_ settings: Settings, _ errors: inout [StartError]) -> TLSContext? {
@@ -179,6 +194,6 @@ struct Preparation {
 }
 
 /// Everything that keeps imapd from starting.
-struct StartErrors: Error {
-    var errors: [StartError]
+package struct StartErrors: Error {
+    package var errors: [StartError]
 }

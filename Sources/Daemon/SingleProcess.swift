@@ -36,6 +36,8 @@ func runSingleProcess(_ preparation: Preparation) throws(StartErrors) {
 /// Tells where imapd listens, in lines that a program can wait for.
 func announce(_ preparation: Preparation) {
     for warning in preparation.warnings { preparation.logger.warning("\(warning)") }
+    for lack in preparation.sandbox.missing { preparation.logger.warning("sandbox: this kernel has \(lack)") }
+    if preparation.settings.sandbox == .off { preparation.logger.warning("sandbox: off") }
     for listener in preparation.listeners {
         let kind = listener.usesImplicitTLS ? "tls" : preparation.tls != nil ? "starttls" : "none"
         preparation.logger.notice("listening", metadata: ["address": "\(listener.address)", "tls": "\(kind)"])

@@ -1,4 +1,5 @@
 import IMAPTypes
+import SystemPackage
 
 /// One user's mail, as one session sees it. Not shared between threads: each session opens its own.
 ///
@@ -74,4 +75,13 @@ public struct MailboxStatus: Sendable {
 public protocol MailStoreProvider: Sendable {
     /// `home` is the user's home directory, where there is one.
     func openStore(user: String, home: String?) throws(StoreError) -> any MailStore
+
+    /// The directories, open and made if need be, that hold all that the user's store will ever touch by name: for whoever
+    /// shuts himself up in them before he opens it. The caller closes them.
+    func directories(user: String, home: String?) throws(StoreError) -> [FileDescriptor]
+}
+
+extension MailStoreProvider {
+    /// A store without files.
+    public func directories(user: String, home: String?) throws(StoreError) -> [FileDescriptor] { [] }
 }

@@ -5,11 +5,17 @@ import SystemPackage
 
 /// An open descriptor, closed with its last reference.
 final class Handle {
-    let raw: Int32
+    private(set) var raw: Int32
 
     init(_ raw: Int32) { self.raw = raw }
 
-    deinit { close(raw) }
+    deinit { if raw >= 0 { close(raw) } }
+
+    /// Somebody else's from now on.
+    func release() -> Int32 {
+        defer { raw = -1 }
+        return raw
+    }
 }
 
 /// The failure of the last system call.
@@ -140,6 +146,7 @@ extension Handle {
 
 extension stat {
     var isDirectory: Bool { st_mode & S_IFMT == S_IFDIR }
+    var isSymbolicLink: Bool { st_mode & S_IFMT == S_IFLNK }
     var isRegular: Bool { st_mode & S_IFMT == S_IFREG }
 }
 

@@ -26,6 +26,31 @@ public struct MaildirProvider: MailStoreProvider {
         return try MaildirStore(path: path, separator: separator, logger: logger)
     }
 
+    /// The Maildir, and mailboxes that are elsewhere because what the Maildir has is a symbolic link to them. Those that are
+    /// linked to later count from the next login on.
+    public func directories(user: String, home: String?) throws(StoreError) -> [FileDescriptor] {
+        let maildir = try MaildirStore.openMaildir(expand(user: user, home: home))
+        var links: [[UInt8]] = []
+        let isRead = forEachName(in: maildir, hidden: true) { name, type in
+            // A symbolic link, or of unknown kind.
+            if type == 10 || type == 0 { links.append(Array(name)) }
+        }
+        guard isRead else { throw failure("reading the Maildir") }
+        var directories: [FileDescriptor] = []
+        for name in links {
+            guard maildir.status(name)?.isSymbolicLink == true,
+                  // A link to a home or to / is no mailbox, and would open too much.
+                  Self.ownDirectories.contains(name) || maildir.hasDirectory(name + Array("/cur".utf8)),
+                  let target = maildir.open(name, O_RDONLY | O_DIRECTORY)
+            else { continue }
+            directories.append(FileDescriptor(rawValue: target.release()))
+        }
+        return [FileDescriptor(rawValue: maildir.release())] + directories
+    }
+
+    /// INBOX's own.
+    private static let ownDirectories = ["cur", "new", "tmp"].map { Array($0.utf8) }
+
     /// The path for one user. Throws `.notPermitted` for a name that could lead elsewhere.
     public func expand(user: String, home: String?) throws(StoreError) -> String {
         guard Self.isSafe(user) else { throw .notPermitted(reason: "the user name cannot be part of a path") }

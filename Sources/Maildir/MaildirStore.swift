@@ -29,7 +29,7 @@ public final class MaildirStore: MailStore {
         account = try Account(maildir, path: path, logger: logger)
     }
 
-    private static func openMaildir(_ path: String) throws(StoreError) -> Handle {
+    static func openMaildir(_ path: String) throws(StoreError) -> Handle {
         var descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         if descriptor < 0, errno == ENOENT {
             guard mkdir(path, 0o700) == 0 || errno == EEXIST else {

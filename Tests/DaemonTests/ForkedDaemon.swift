@@ -18,7 +18,7 @@ final class ForkedDaemon: Sendable {
     /// - Parameters:
     ///   - tls: `nil` for none; else whether it begins with the first byte.
     init(user: SystemUser, pam configuration: PAMConfiguration, key: Certificate.Kind = .ec, implicitTLS: Bool? = nil,
-         _ arguments: [String] = []) async throws {
+         _ arguments: [String] = [], launcher: [String] = []) async throws {
         self.user = user
         self.configuration = configuration
         let certificate = try await Certificate(key)
@@ -26,13 +26,14 @@ final class ForkedDaemon: Sendable {
         let tls = implicitTLS.map { ["--cert", certificate.certificate, "--key", certificate.key] + ($0 ? ["--tls"] : []) } ?? []
         daemon = try RunningDaemon(
             ["--fork", "-h", "127.0.0.1", "-p", "0", "--pam-confdir", configuration.path, "--log-level", "trace",
-             "--first-valid-uid", "1", "--failure-delay", "0"] + tls + arguments)
+             "--first-valid-uid", "1", "--failure-delay", "0"] + tls + arguments, launcher: launcher)
         port = try await daemon.port()
     }
 
     /// With a user of its own.
-    convenience init(key: Certificate.Kind = .ec, implicitTLS: Bool? = nil, _ arguments: [String] = []) async throws {
-        try await self.init(user: SystemUser(), pam: .unix(), key: key, implicitTLS: implicitTLS, arguments)
+    convenience init(key: Certificate.Kind = .ec, implicitTLS: Bool? = nil, _ arguments: [String] = [],
+                     launcher: [String] = []) async throws {
+        try await self.init(user: SystemUser(), pam: .unix(), key: key, implicitTLS: implicitTLS, arguments, launcher: launcher)
     }
 
     func client(tls: Bool = false) throws -> MailClient {

@@ -22,6 +22,12 @@ public struct Program: Sendable {
         return Program(path: imapd.deletingLastPathComponent().appendingPathComponent("imapctl").path)
     }
 
+    /// An executable that the build has put beside the tests.
+    public static func beside(_ name: String) -> Program {
+        Program(path: URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+            .appendingPathComponent(name).path)
+    }
+
     private init(path: String) {
         self.path = path
     }

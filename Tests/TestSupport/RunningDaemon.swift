@@ -9,13 +9,14 @@ public final class RunningDaemon: @unchecked Sendable {
     /// The executable that the build has put beside the tests, or the one that the environment's `IMAPD` names.
     public static var executable: String {
         ProcessInfo.processInfo.environment["IMAPD"]
-            ?? URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
-                .appendingPathComponent("imapd").path
+            ?? Program.beside("imapd").path
     }
 
-    public init(_ arguments: [String], environment: [String: String] = [:]) throws {
+    /// - Parameter launcher: a command that runs the program which is its last argument, with those that follow.
+    public init(_ arguments: [String], environment: [String: String] = [:], launcher: [String] = []) throws {
         let pipe = Pipe()
-        child = try Child(Self.executable, arguments, environment: environment, directory: URL(fileURLWithPath: "/"),
+        let command = launcher + [Self.executable] + arguments
+        child = try Child(command[0], Array(command.dropFirst()), environment: environment, directory: URL(fileURLWithPath: "/"),
                           input: .nullDevice, output: .nullDevice, errors: pipe.fileHandleForWriting)
         try pipe.fileHandleForWriting.close()
         Thread.detachNewThread { [lines] in

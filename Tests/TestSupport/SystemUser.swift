@@ -48,6 +48,20 @@ public final class SystemUser: Sendable {
         process.waitUntilExit()
     }
 
+    /// A file of the user's own in the home directory, made with the directories that it is in.
+    @discardableResult
+    public func makeFile(_ path: String, _ content: String = "") throws -> String {
+        var directory = home
+        for name in path.split(separator: "/").dropLast() {
+            directory += "/\(name)"
+            if mkdir(directory, 0o700) == 0 { chown(directory, uid, gid) }
+        }
+        try content.write(toFile: "\(home)/\(path)", atomically: false, encoding: .isoLatin1)
+        chown("\(home)/\(path)", uid, gid)
+        chmod("\(home)/\(path)", 0o600)
+        return "\(home)/\(path)"
+    }
+
     private static func edit(_ program: String, _ arguments: [String]) async throws {
         let outcome = try await edits.next { try await Program(program, package: "passwd").run(arguments) }
         guard outcome.status == 0 else { throw Program.Missing(description: "\(outcome)") }

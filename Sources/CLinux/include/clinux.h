@@ -5,9 +5,12 @@
 #ifndef CLINUX_H
 #define CLINUX_H
 
+#include <linux/audit.h>
+#include <linux/filter.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 
 /* accept4(2) without an address: close-on-exec and non-blocking. */
@@ -57,6 +60,20 @@ int clinux_set_command_name(const char *_Nonnull name);
 int clinux_signal_at_parents_end(int signal);
 /* Orphaned descendants become this process's children. */
 int clinux_adopt_orphans(void);
+
+/* seccomp(2): whether a filter can end a process, and a filter for this process and its children. Needs no_new_privs. */
+int clinux_seccomp_can_kill_process(void);
+int clinux_seccomp_install(const struct sock_filter *_Nonnull program, unsigned short count);
+
+/* landlock(7): the version of the kernel's interface, a new ruleset's descriptor, access to what is beneath a directory, and
+ * that the rules hold from now on. The bits are those of <linux/landlock.h>. */
+int clinux_landlock_version(void);
+int clinux_landlock_ruleset(uint64_t file_system, uint64_t network, uint64_t scoped);
+int clinux_landlock_allow(int ruleset, int directory, uint64_t file_system);
+int clinux_landlock_enforce(int ruleset);
+
+/* Where the C library was loaded from (dladdr(3)); the linker's, for ever. NULL if it is not known. */
+const char *_Nullable clinux_c_library(void);
 
 /* CRC-32C (Castagnoli) of `n` bytes, continued from `crc` (0 at first). */
 uint32_t clinux_crc32c(uint32_t crc, const void *_Nullable bytes, size_t n);

@@ -21,8 +21,12 @@ final class SyslogSink: LogSink {
     /// `nil` if nobody listens there.
     init?(path: String = "/dev/log") {
         self.path = path
-        let descriptor = Self.connect(path)
+        let descriptor = Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return nil }
+        guard Self.connect(descriptor, to: path) else {
+            close(descriptor)
+            return nil
+        }
         socket = Mutex(descriptor)
     }
 
@@ -35,11 +39,8 @@ final class SyslogSink: LogSink {
         let bytes = Array(text.utf8.prefix(8000))
         socket.withLock { descriptor in
             if send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) < 0, errno != EAGAIN {
-                // The syslog daemon was restarted. The new socket takes the old one's number.
-                let renewed = Self.connect(path)
-                guard renewed >= 0 else { return }
-                _ = dup2(renewed, descriptor)
-                close(renewed)
+                // The syslog daemon was restarted. A session can make no other socket, and need not.
+                guard Self.connect(descriptor, to: path) else { return }
                 _ = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
             }
         }
@@ -56,7 +57,7 @@ final class SyslogSink: LogSink {
         }
     }
 
-    private static func connect(_ path: String) -> Int32 {
+    private static func connect(_ descriptor: Int32, to path: String) -> Bool {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         let fits = withUnsafeMutableBytes(of: &address.sun_path) { room in
@@ -64,17 +65,10 @@ final class SyslogSink: LogSink {
             room.copyBytes(from: path.utf8)
             return true
         }
-        let kind = Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
-        let descriptor = fits ? Glibc.socket(AF_UNIX, kind, 0) : -1
-        guard descriptor >= 0 else { return -1 }
-        let status = withUnsafeBytes(of: &address) {
+        guard fits else { return false }
+        return withUnsafeBytes(of: &address) {
             Glibc.connect(descriptor, $0.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t($0.count))
-        }
-        guard status == 0 else {
-            close(descriptor)
-            return -1
-        }
-        return descriptor
+        } == 0
     }
 }
 

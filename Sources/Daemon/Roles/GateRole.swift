@@ -6,10 +6,17 @@ import Privilege
 import SystemAuthentication
 import Transport
 
-/// The process that talks to strangers. Each line gives something up, before there is anybody to talk to.
+/// The process that talks to strangers.
 func runGate(channel: Int32, monitor: pid_t, _ household: Household) -> Never {
     ProcessTitle.set("spare gate", command: "gate")
     let rules = gateRules(household)
+    enterGate(keeping: channel, monitor: monitor, household)
+    let client = awaitClient(channel: 0)        // which is 1
+    serve(client, channel: 0, rules)            // and only now, a byte from the network
+}
+
+/// Becomes a gate for good, before there is anybody to talk to. Each line gives something up.
+package func enterGate(keeping channel: Int32, monitor: pid_t, _ household: Household) {
     ignoreEndingSignals()                       // the monitor hears them
     must(fchdir(household.emptyDirectory.descriptor), "fchdir")
     must(chroot("."), "chroot")                 // the file system
@@ -18,9 +25,7 @@ func runGate(channel: Int32, monitor: pid_t, _ household: Household) -> Never {
     dieWith(monitor)                            // a change of ids would undo this
     keepOnly([channel])                         // every descriptor but the monitor's, which is 0 now
     limitGate(memory: household.gateMemory)     // new descriptors but one, processes, files, cores, memory, time
-    // A filter of system calls belongs here: this is all that the gate needs of the kernel from now on.
-    let client = awaitClient(channel: 0)        // which is 1
-    serve(client, channel: 0, rules)            // and only now, a byte from the network
+    household.sandbox.confineGate()             // every system call but those listed
 }
 
 /// The client's socket, and whether it begins with TLS.

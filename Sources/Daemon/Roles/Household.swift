@@ -9,7 +9,7 @@ import SystemPackage
 import Transport
 
 /// What every role of a forking daemon inherits. It is made before the first fork, so that children share its pages.
-struct Household {
+package struct Household {
     let settings: Settings
     let logger: Logger
     let store: any MailStoreProvider
@@ -25,10 +25,11 @@ struct Household {
     let policy: LoginPolicy
     let session: SessionSettings
     let accounts: AccountChoice
+    package var sandbox: Sandbox
     /// What a process that logs keeps open beside the standard streams.
     let logDescriptors: [Int32]
 
-    init(_ preparation: Preparation, gateAccount: Account) throws(StartErrors) {
+    package init(_ preparation: Preparation, gateAccount: Account) throws(StartErrors) {
         settings = preparation.settings
         logger = preparation.logger
         store = preparation.store
@@ -37,6 +38,7 @@ struct Household {
         policy = preparation.policy
         session = preparation.session
         accounts = preparation.accounts
+        sandbox = preparation.sandbox
         logDescriptors = preparation.logDescriptor.map { [$0] } ?? []
         self.gateAccount = gateAccount
         do throws(StartError) {

@@ -12,6 +12,7 @@ func runForking(_ preparation: Preparation) throws(StartErrors) {
     let household = try Household(preparation, gateAccount: gateAccount)
     rehearse()
     resetSignals()
+    cleanEnvironment()
     limit(RLIMIT_CORE, to: 0)                   // which could hold a password or the private key
     closeStandardStreams()
     ProcessTitle.prepare()

@@ -49,6 +49,16 @@ func resetSignals() {
     Glibc.signal(SIGPIPE, SIG_IGN)
 }
 
+/// Whoever starts the daemon by hand has variables that change what libraries and PAM's modules do.
+func cleanEnvironment() {
+    let zone = getenv("TZ").map { String(cString: $0) }
+    clearenv()
+    setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1)
+    // Where none is set, glibc would look at this file again and again, even where it cannot be read any more.
+    setenv("TZ", zone ?? ":/etc/localtime", 1)
+    tzset()
+}
+
 /// A directory where nothing is and nothing can come to be: it is removed while we hold it.
 struct EmptyDirectory {
     /// For fchdir(2); open as long as the daemon runs.

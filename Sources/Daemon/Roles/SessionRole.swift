@@ -5,6 +5,7 @@ import Logging
 import MailStore
 import Privilege
 import SystemAuthentication
+import SystemPackage
 import Transport
 
 /// Whom a monitor has let in.
@@ -30,18 +31,27 @@ func runSession(_ login: Login, _ household: Household, _ monitorLogger: Logger)
     var logger = monitorLogger
     logger[metadataKey: "user"] = "\(login.account.name)"
 
-    umask(0o077)
-    limit(RLIMIT_CORE, to: 0)
     // The listener decides while we go on; as the user we could tell it anything.
     guard login.line.say(Report.login(user: login.account.name, uid: login.account.uid)) else { endWithGate(login, logger) }
-    becomeForGood(login.account)                // root
-    enterHome(login.account.home)
-    // Landlock to the Maildir and a filter of system calls belong here: there are no other descriptors to give up than the
-    // client or its gate, the log, and the signals.
-    let store = openStore(login, household, logger)
+    let store = withStore(login, logger) { () throws(StoreError) in
+        try enterSession(login.account, line: login.line.descriptor, household)
+        return try household.store.openStore(user: login.account.name, home: login.account.home)
+    }
     awaitAdmission(login, logger)
     let readAhead = takeOver(login, logger)
     serve(login, store, readAhead, household.session, logger)
+}
+
+/// Becomes the user for good, and no more than mail needs. Throws if there can be no mail.
+package func enterSession(_ account: Account, line: Int32, _ household: Household) throws(StoreError) {
+    umask(0o077)
+    limit(RLIMIT_CORE, to: 0)
+    limit(__RLIMIT_NPROC, to: 0)
+    becomeForGood(account)                      // root
+    enterHome(account.home)
+    let directories = try household.store.directories(user: account.name, home: account.home)
+    // Every file but the mail, every system call but those listed.
+    household.sandbox.confineSession(to: directories, line: line, log: household.logDescriptors.first)
 }
 
 private func enterHome(_ home: String) {
@@ -49,9 +59,10 @@ private func enterHome(_ home: String) {
     if chdir(home) != 0 { must(chdir("/"), "chdir") }
 }
 
-private func openStore(_ login: Login, _ household: Household, _ logger: Logger) -> any MailStore {
+/// What `body` returns; if there is no mail to be had, there is no session.
+private func withStore<Result>(_ login: Login, _ logger: Logger, _ body: () throws(StoreError) -> Result) -> Result {
     do throws(StoreError) {
-        return try household.store.openStore(user: login.account.name, home: login.account.home)
+        return try body()
     } catch {
         logger.error("store cannot be opened", metadata: ["error": "\(error)"])
         try? login.gateChannel.answer(Answer(.unavailable, isLast: true))

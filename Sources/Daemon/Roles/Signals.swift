@@ -41,11 +41,11 @@ struct Signals {
 }
 
 /// What waitpid(2) tells of a process that has ended.
-enum ProcessEnd: Equatable {
+package enum ProcessEnd: Equatable {
     case exited(Int32)
     case killed(signal: Int32)
 
-    init(status: Int32) {
+    package init(status: Int32) {
         let signal = status & 0x7F
         self = signal == 0 ? .exited(status >> 8 & 0xFF) : .killed(signal: signal)
     }
@@ -71,7 +71,7 @@ enum ProcessEnd: Equatable {
         self.init(status: status)
     }
 
-    static func name(of signal: Int32) -> String {
+    package static func name(of signal: Int32) -> String {
         let names: [Int32: String] = [
             SIGILL: "SIGILL", SIGTRAP: "SIGTRAP", SIGABRT: "SIGABRT", SIGBUS: "SIGBUS", SIGFPE: "SIGFPE", SIGKILL: "SIGKILL",
             SIGSEGV: "SIGSEGV", SIGPIPE: "SIGPIPE", SIGTERM: "SIGTERM", SIGXCPU: "SIGXCPU", SIGXFSZ: "SIGXFSZ", SIGSYS: "SIGSYS",

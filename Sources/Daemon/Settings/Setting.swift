@@ -86,6 +86,10 @@ struct Setting: Sendable {
         Setting("gate-user", nil, .text("ACCOUNT"), \.gateUser,
                 "The account of the processes that talk to strangers, with --fork.",
                 default: "imapd if there is one, else nobody"),
+        Setting("sandbox", nil, .oneOf("POLICY"), \.sandbox,
+                "With --fork: whether filters of system calls and Landlock hold gates and sessions: `required`, `best`, as far "
+                    + "as the kernel has them, or `off`.",
+                default: "best", [.needsRestart]),
         Setting("first-valid-uid", nil, .number("UID", 1...(.max - 1)), \.firstValidUID,
                 "Accounts with a smaller user ID cannot log in; 0 never can."),
         Setting("failure-delay", nil, .time(0...60), \.failureDelay,

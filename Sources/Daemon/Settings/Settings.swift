@@ -31,6 +31,8 @@ public struct Settings: Sendable {
     /// Empty: what suits the users.
     public var mechanisms: [SASL] = []
     public var gateUser: String?
+    /// `nil`: as much as the kernel can, with `fork`.
+    public var sandbox: SandboxPolicy?
     public var firstValidUID: UInt32 = 1000
     public var maxConnections = 10_000
     public var spares = 8

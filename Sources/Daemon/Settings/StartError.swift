@@ -20,9 +20,9 @@ public enum ExitStatus: Int32, CaseIterable, Sendable {
 }
 
 /// Why imapd does not start: one line that says what to do.
-struct StartError: Error, Equatable {
+package struct StartError: Error, Equatable {
     var status: ExitStatus
-    var line: String
+    package var line: String
 
     static func usage(_ line: String) -> StartError { StartError(status: .usage, line: line) }
     static func configuration(_ line: String) -> StartError { StartError(status: .configuration, line: line) }
