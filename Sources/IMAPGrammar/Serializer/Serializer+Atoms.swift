@@ -18,14 +18,16 @@ extension Serializer {
     }
 
     /// number, nz-number
-    /// Puts the digits of a number where there is room for ten, and returns how many they are.
-    static func putDigits(_ value: UInt32, _ buffer: UnsafeMutableRawBufferPointer) -> Int {
-        var count = 1, unit: UInt32 = 10
-        while count < 10, value >= unit {
+    /// Puts the digits of a number where there is room for twenty, and returns how many they are.
+    @inline(__always)
+    static func putDigits(_ value: UInt64, _ buffer: UnsafeMutableRawBufferPointer) -> Int {
+        var count = 1, rest = value
+        while rest >= 10 {
+            rest /= 10
             count &+= 1
-            unit = count < 10 ? unit &* 10 : .max
         }
-        var rest = value, at = count
+        rest = value
+        var at = count
         while at > 0 {
             at &-= 1
             buffer[at] = 0x30 + UInt8(truncatingIfNeeded: rest % 10)
@@ -105,18 +107,18 @@ extension Serializer {
                 self = .literal
                 return
             }
-            var isEscaped = false
-            var isEightBit = false
+            // Without branches, so that many bytes are looked at at once.
+            var all: UInt8 = 0, special: UInt8 = 0, forbidden: UInt8 = 0
             for byte in value {
-                switch byte {
-                case 0, 0x0A, 0x0D:
-                    self = .literal
-                    return
-                case 0x80...: isEightBit = true
-                case UInt8(ascii: "\""), UInt8(ascii: "\\"): isEscaped = true
-                default: break
-                }
+                all |= byte
+                special |= (byte == UInt8(ascii: "\"") ? 1 : 0) | (byte == UInt8(ascii: "\\") ? 1 : 0)
+                forbidden |= (byte == 0 ? 1 : 0) | (byte == 0x0A ? 1 : 0) | (byte == 0x0D ? 1 : 0)
             }
+            guard forbidden == 0 else {
+                self = .literal
+                return
+            }
+            let isEscaped = special != 0, isEightBit = all >= 0x80
             if isEightBit, !mode.isUTF8 || String(validating: value, as: UTF8.self) == nil {
                 self = .literal
             } else {

@@ -45,7 +45,7 @@ extension Serializer {
     }
 
     /// What is to be written for each of the 32 sets of system flags, by raw value: FETCH says it for every message.
-    private static let systemFlagLists: [[UInt8]] = (0...SystemFlags.all.rawValue).map { rawValue in
+    static let systemFlagLists: [[UInt8]] = (0...SystemFlags.all.rawValue).map { rawValue in
         let names: [(SystemFlags, String)] = [
             (.answered, "\\Answered"), (.flagged, "\\Flagged"), (.deleted, "\\Deleted"), (.seen, "\\Seen"), (.draft, "\\Draft"),
         ]

@@ -36,11 +36,11 @@ extension Serializer {
 
     /// search-sort-mod-seq = "(" "MODSEQ" SP mod-sequence-value ")"
     private mutating func numberList(_ numbers: [UInt32], _ modSequence: ModSequence?) {
-        write(atMost: 11 * numbers.count) { buffer in
+        write(atMost: 11 * numbers.count + 20) { buffer in
             var at = 0
             for number in numbers {
                 buffer[at] = 0x20
-                at &+= 1 &+ Self.putDigits(number, UnsafeMutableRawBufferPointer(rebasing: buffer[(at &+ 1)...]))
+                at &+= 1 &+ Self.putDigits(UInt64(number), UnsafeMutableRawBufferPointer(rebasing: buffer[(at &+ 1)...]))
             }
             return at
         }

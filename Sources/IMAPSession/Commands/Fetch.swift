@@ -33,6 +33,7 @@ extension Selected {
         var newlySeen = UIDSet()
         var ahead = selection.makeIterator()
         var marked = 0
+        let showsRecent = !features.contains(.imap4rev2) && !recent.isEmpty
         for (position, index) in selection.enumerated() {
             if position & 0xFF == 0xFF { try sending { () throws(ConnectionEnd) in try wire.heedShutdown() } }
             let uid = view.uid(at: index)
@@ -46,8 +47,8 @@ extension Selected {
                 marked -= 1
             }
             do {
-                switch try fetcher.fetch(uid, number: view.number(at: index), isRecent: isRecent(uid),
-                                         adding: newlySeen.contains(uid) ? extraWhenSeen : extra) {
+                switch try fetcher.fetch(uid, number: view.number(at: index), isRecent: showsRecent && recent.contains(uid),
+                                         adding: setsSeen && newlySeen.contains(uid) ? extraWhenSeen : extra) {
                 case .sent: break
                 case .gone: failure = .expunged
                 case .unknownEncoding: failure = failure ?? .unknownEncoding

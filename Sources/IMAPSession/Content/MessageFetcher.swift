@@ -35,6 +35,10 @@ final class MessageFetcher {
     private let mode: WireMode
     /// What stands before the value of each attribute, of those that are kept.
     private let labels: [[UInt8]]
+    /// The attributes, if none needs more than what is known of every message.
+    private let metadataItems: [Serializer.MetadataItem]?
+    /// The same and UID.
+    private let metadataItemsAndUID: [Serializer.MetadataItem]
     /// Of each attribute that is HEADER.FIELDS: the fields, if they are kept.
     private let masks: [UInt64]
     private var selected: [UInt8] = []
@@ -47,6 +51,9 @@ final class MessageFetcher {
         self.sink = sink
         keeper = RecordKeeper(mailbox)
         mode = sink.out.mode
+        let items = program.attributes.compactMap(\.metadataItem)
+        metadataItems = items.count == program.attributes.count ? items : nil
+        metadataItemsAndUID = items.contains(.uid) ? items : items + [.uid]
         masks = program.attributes.map { attribute in
             guard case .bodySection(let section, _, _) = attribute, case .headerFields(let names) = section.text else { return 0 }
             return KeptFields.mask(of: names) ?? 0
@@ -73,6 +80,12 @@ final class MessageFetcher {
         _ uid: UID, number: SequenceNumber, isRecent: Bool, adding extra: [FetchAttribute] = []
     ) throws(ContentFailure) -> Outcome {
         guard let metadata = mailbox.metadata(uid) else { return .gone }
+        if let items = metadataItems, extra.isEmpty || extra == [.uid] {
+            sink.out.fetch(number, extra.isEmpty ? items : metadataItemsAndUID, uid, metadata.flags, metadata.keywords,
+                           of: mailbox.keywords, isRecent: isRecent, metadata.modSequence)
+            if sink.out.count >= Self.large { try flush() }
+            return .sent
+        }
         var message = Message(uid: uid, metadata: metadata, isRecent: isRecent)
         do throws(ContentFailure) {
             if program.needsDetails { message.details = try details(uid) }
@@ -434,6 +447,17 @@ final class MessageFetcher {
         guard let structure = message.structure, let index = structure.part(part) else { return }
         let extent = structure.parts[index].body
         try reader.forEachDecoded(in: extent, structure.encoding(of: index) ?? .identity, asWire: true, body)
+    }
+}
+
+extension FetchAttribute {
+    fileprivate var metadataItem: Serializer.MetadataItem? {
+        switch self {
+        case .uid: .uid
+        case .flags: .flags
+        case .modSeq: .modSeq
+        default: nil
+        }
     }
 }
 

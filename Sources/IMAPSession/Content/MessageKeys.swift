@@ -14,7 +14,7 @@ struct MessageKeys {
     /// Format 4, bits 1 and padding 3, date 8, day 4, number of references 4, id 8, subject 8, lengths of texts 4 each; then
     /// references, 8 each, and texts.
     private static let headCount = 56
-    private static let format: UInt32 = 0x6B65_7901
+    private static let format: UInt32 = 0x6B65_7902
 
     private struct Bits: OptionSet {
         let rawValue: UInt8
@@ -64,7 +64,11 @@ struct MessageKeys {
 
     /// Never 0. The same on every machine and for ever, since it is kept.
     static func hash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
-        var hash = UInt64(bytes.count) ^ 0x2D35_8DCC_AA6C_78A5
+        var hash: UInt64 = 0x2D35_8DCC_AA6C_78A5
+        func mix(_ word: UInt64) {
+            let product = (hash ^ word).multipliedFullWidth(by: 0x9E37_79B9_7F4A_7C15)
+            hash = product.high ^ product.low ^ 0xA076_1D64_78BD_642F
+        }
         var at = 0
         while at < bytes.count {
             var word: UInt64 = 0
@@ -73,10 +77,10 @@ struct MessageKeys {
             } else {
                 for index in (at..<bytes.count).reversed() { word = word << 8 | UInt64(bytes[index]) }
             }
-            let product = (hash ^ word).multipliedFullWidth(by: 0x9E37_79B9_7F4A_7C15)
-            hash = product.high ^ product.low ^ 0xA076_1D64_78BD_642F
+            mix(word)
             at += 8
         }
+        mix(UInt64(bytes.count))
         return max(hash, 1)
     }
 
