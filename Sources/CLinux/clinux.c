@@ -2,9 +2,11 @@
 #include "clinux.h"
 
 #include <malloc.h>
+#include <stdlib.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -90,6 +92,32 @@ int clinux_signal_at_parents_end(int signal) { return prctl(PR_SET_PDEATHSIG, si
 int clinux_adopt_orphans(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
 
 void clinux_release_free_memory(void) { malloc_trim(0); }
+
+void clinux_release_free_stack(void) {
+    /* What lies below is never used again before it is written; the red zone and the frames of this call are spared. Of a
+     * range that is mapped in part, that part goes. */
+    const uintptr_t page = 4096, depth = 512 << 10;
+    uintptr_t end = ((uintptr_t)__builtin_frame_address(0) & ~(page - 1)) - page;
+    madvise((void *)(end - depth), depth, MADV_DONTNEED);
+}
+
+void clinux_seal_heap(void) {
+    malloc_trim(0);
+    /* Below the threshold from which malloc(3) maps memory; and where its caches of single sizes end. */
+    const size_t largest = 120 << 10, cached = 1040;
+    const char *end = (const char *)sbrk(0) - mallinfo2().keepcost;
+    for (size_t size = largest; size >= 16; size -= 16) {
+        for (;;) {
+            char *piece = malloc(size);
+            if (!piece) break;
+            if (piece < end) continue;
+            /* No hole is left for this size. A small one given back would be kept for its size, and be a hole itself. */
+            if (size > cached) free(piece);
+            break;
+        }
+    }
+    malloc_trim(0);
+}
 
 static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *place) {
     (void)status, (void)kind, (void)place;

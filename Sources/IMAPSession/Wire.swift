@@ -98,7 +98,9 @@ final class Wire: ResponseSink {
             if left <= .zero { throw .timedOut }
             switch try connection.wait(atMost: rests.wait(atMost: left)) {
             case .input:
-                return try reader.fill(atMost: Self.large) { (buffer) throws(ConnectionEnd) in
+                // Most commands are short, and room costs: its pages must be there, and be zero.
+                let room = reader.messageBytesDue > 0 ? Self.large : 8_192
+                return try reader.fill(atMost: room) { (buffer) throws(ConnectionEnd) in
                     try connection.receive(into: buffer, atMost: autologout)
                 }
             case .other, .timeout: rests.run(rest)

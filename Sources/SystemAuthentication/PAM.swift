@@ -41,6 +41,37 @@ public enum PAM {
         }
     }
 
+    /// Loads the modules of a service, and calls none: processes that are forked from this one then need not. Whatever
+    /// is wrong with the service is told when somebody logs in.
+    ///
+    /// They stay loaded, as nothing is ended here. A module that a process must not be forked with, because it has a thread
+    /// or takes the process down, is found out by a child first.
+    public static func load(_ service: AccountDirectory.PAMService) {
+        let trial = fork()
+        if trial == 0 { _exit(start(service) && hasOneThread ? 0 : 1) }
+        var status: Int32 = 0
+        while trial > 0, waitpid(trial, &status, 0) < 0, errno == EINTR {}
+        guard trial > 0, status == 0 else { return }
+        _ = start(service)
+    }
+
+    /// pam_start(3) reads the service's configuration and loads what it names.
+    private static func start(_ service: AccountDirectory.PAMService) -> Bool {
+        let conversation = UnsafeMutablePointer<pam_conv>.allocate(capacity: 1)
+        conversation.initialize(to: pam_conv(conv: { _, _, _, _ in PAM_CONV_ERR }, appdata_ptr: nil))
+        var handle: OpaquePointer?
+        guard let directory = service.directory else {
+            return pam_start(service.name, nil, conversation, &handle) == PAM_SUCCESS
+        }
+        return pam_start_confdir(service.name, nil, conversation, directory, &handle) == PAM_SUCCESS
+    }
+
+    /// proc(5): /proc/self/task has a directory for each, and two for the tree, which count as links.
+    private static var hasOneThread: Bool {
+        var status = stat()
+        return stat("/proc/self/task", &status) == 0 && status.st_nlink == 3
+    }
+
     private struct Attempt: ~Copyable {
         let handle: OpaquePointer
         var status = PAM_SUCCESS

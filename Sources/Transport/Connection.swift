@@ -38,6 +38,9 @@ public final class Connection {
     /// How long a client may leave what it asked for unread.
     public var sendTimeout: Duration = .seconds(300)
 
+    /// Called once whenever the client has been silent for a second, and is about to be waited for longer.
+    public var whenSilent: (() -> Void)?
+
     /// What the client has sent, and was sent, so far: bytes, as they were before TLS.
     public private(set) var received: UInt64 = 0
     public private(set) var sent: UInt64 = 0
@@ -212,6 +215,9 @@ public final class Connection {
         }
     }
 
+    /// In milliseconds.
+    private static let silence: Int32 = 1000
+
     /// `heedingInput` false: not even that the client has hung up ends the wait.
     /// Never polls more descriptors than there are: a process may be held to no more than these (RLIMIT_NOFILE).
     private func wait(
@@ -231,9 +237,17 @@ public final class Connection {
             if watchesShutdown { polled.2 = entry } else { polled.1 = entry }
             count += 1
         }
+        var isSilent = whenSilent == nil || !heedingInput
         while true {
+            let patience = deadline.milliseconds
+            let isShort = patience >= 0 && patience <= Self.silence
             let ready = withUnsafeMutableBytes(of: &polled) {
-                poll($0.baseAddress!.assumingMemoryBound(to: pollfd.self), count, deadline.milliseconds)
+                poll($0.baseAddress!.assumingMemoryBound(to: pollfd.self), count, isSilent || isShort ? patience : Self.silence)
+            }
+            if ready == 0, !isSilent, !isShort {
+                isSilent = true
+                whenSilent?()
+                continue
             }
             if ready < 0 {
                 if errno == EINTR { continue }

@@ -31,6 +31,14 @@ public struct Relay: ~Copyable {
         var content: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: memory[start..<end]) }
         var space: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(rebasing: memory[end...]) }
 
+        /// Gives the pages back that an empty buffer holds; they are there again when they are written.
+        func release() {
+            let page = 4096
+            let start = (UInt(bitPattern: memory.baseAddress) + UInt(page) - 1) & ~UInt(page - 1)
+            let end = (UInt(bitPattern: memory.baseAddress) + UInt(memory.count)) & ~UInt(page - 1)
+            madvise(UnsafeMutableRawPointer(bitPattern: start), Int(end - start), MADV_DONTNEED)
+        }
+
         mutating func drop(_ count: Int) {
             start += count
             if start == end { (start, end) = (0, 0) }
@@ -39,10 +47,22 @@ public struct Relay: ~Copyable {
 
     private enum Step { case goOn, end }
 
+    /// After which nobody is likely to say something soon: in milliseconds.
+    private static let silence: Int32 = 1000
+
+    /// What is not needed while nobody says anything.
+    private func releaseMemory() {
+        up.release()
+        down.release()
+        clinux_release_free_memory()
+        clinux_release_free_stack()
+    }
+
     /// Returns when the session has ended and the client has what it was sent, or when the client is gone.
     public consuming func run() {
         // A relay may live for weeks; what the handshake needed, it does not.
         clinux_release_free_memory()
+        var isSilent = false
         // Events that each must have before the next attempt; SSL_read may want to write, and the other way round.
         var toRead = Int16(POLLIN)
         var toWrite = Int16(POLLOUT)
@@ -65,10 +85,16 @@ public struct Relay: ~Copyable {
             if polled.0.events & Int16(POLLIN) != 0 { client.acknowledge() }
             let readsHeld = up.isEmpty && !clientEnded && client.holdsInput
             let deadline = Deadline(after: readsHeld ? .zero : down.isEmpty ? nil : client.sendTimeout)
+            let rests = !isSilent && up.isEmpty && down.isEmpty && !readsHeld
             let ready = withUnsafeMutableBytes(of: &polled) {
-                poll($0.baseAddress!.assumingMemoryBound(to: pollfd.self), 2, deadline.milliseconds)
+                poll($0.baseAddress!.assumingMemoryBound(to: pollfd.self), 2, rests ? Self.silence : deadline.milliseconds)
             }
             if ready < 0, errno != EINTR { return }
+            isSilent = rests && ready == 0
+            if isSilent {
+                releaseMemory()
+                continue
+            }
             if ready == 0, !readsHeld { return }
 
             if up.isEmpty, !clientEnded, readsHeld || polled.0.revents & (toRead | failures) != 0 {

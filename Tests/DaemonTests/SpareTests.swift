@@ -50,6 +50,9 @@ struct SpareTests {
         // The channel; the client's socket will be the only other one.
         #expect(gate.descriptors.count == 1, "\(gate.descriptors)")
         #expect(gate.limit("Max open files")!.hard == "2")
+        #expect(monitor.limit("Max open files")!.soft == ProcessView(getpid()).limit("Max open files")!.soft)
+        let most = daemon.listener.limit("Max open files")!
+        #expect(most.soft == most.hard, "it has a line for each connection")
 
         // It has neither sockets that listen, nor the other children's lines.
         let listener = Set(daemon.listener.descriptors.values.filter { $0.hasPrefix("socket:") })

@@ -25,7 +25,7 @@ struct Scene {
         do throws(StartErrors) {
             let preparation = try Preparation(settings)
             guard let gateAccount = preparation.gateAccount, let user = Account(named: user) else { return nil }
-            var household = try Household(preparation, gateAccount: gateAccount)
+            let household = try Household(preparation, gateAccount: gateAccount)
             if walls == "second" { household.sandbox = Sandbox(.best, canFilter: false) }
             self.household = household
             account = role == "gate" ? gateAccount : user

@@ -102,6 +102,12 @@ int clinux_begin_writeout(int fd);
 
 /* malloc_trim(3): pages of the heap that are free go back to the system. */
 void clinux_release_free_memory(void);
+/* The same for the stack below the caller, of a process that has one thread. */
+void clinux_release_free_stack(void);
+
+/* Takes into use, for ever, what is free between what the heap holds. What is allocated from now on lies together behind
+ * all that, so that a forked child copies few pages of its parent's. For a process that has one thread. */
+void clinux_seal_heap(void);
 
 /* nftw(3) and remove(3): a directory and all that is in it. Links are removed, not followed. */
 int clinux_remove_tree(const char *_Nonnull path);

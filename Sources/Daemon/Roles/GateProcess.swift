@@ -8,6 +8,11 @@ struct GateProcess {
     let pid: pid_t
     let channel: Connection
 
+    init(pid: pid_t, channel: Connection) {
+        self.pid = pid
+        self.channel = channel
+    }
+
     /// Forks a gate, which waits for its client. Ends this process if that cannot be: the listener sees that.
     init(_ household: Household) {
         let ends: (first: Int32, second: Int32)
@@ -28,6 +33,9 @@ struct GateProcess {
         }
         channel = Connection(descriptor: ends.first, shutdown: household.signals.end)
     }
+
+    /// Whether one that has handed over, and was not waited for, is still there. If not, it is reaped.
+    var lingers: Bool { waitpid(pid, nil, WNOHANG) == 0 }
 
     /// Waits for the end of a gate that is alone: it says goodbye to its client first. Then there is nothing left to do.
     func end(atMost time: Duration, _ line: Line, _ logger: Logger) -> Never {

@@ -9,7 +9,9 @@ import SystemPackage
 import Transport
 
 /// What every role of a forking daemon inherits. It is made before the first fork, so that children share its pages.
-package struct Household {
+///
+/// A class, though nobody shares it: a copy would count a reference to each of its strings, and copy the page of each.
+package final class Household {
     let settings: Settings
     let logger: Logger
     let store: any MailStoreProvider
@@ -22,7 +24,9 @@ package struct Household {
     let emptyDirectory: EmptyDirectory
     /// Virtual memory that a gate may have, in bytes: what the daemon has, and room for one connection.
     let gateMemory: UInt
-    let policy: LoginPolicy
+    /// Descriptors that a process may have, as the daemon was started: its listener may have as many as it can get.
+    let descriptorLimit: UInt
+    var policy: LoginPolicy
     let session: SessionSettings
     let accounts: AccountChoice
     package var sandbox: Sandbox
@@ -51,6 +55,9 @@ package struct Household {
         } catch {
             throw StartErrors(errors: [.system("cannot wait for signals: \(error)")])
         }
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        descriptorLimit = limit.rlim_cur
         gateMemory = Self.addressSpace() &+ 128 << 20
     }
 

@@ -3,22 +3,27 @@ import Glibc
 import IMAPServer
 import Logging
 import Privilege
+import SystemAuthentication
 import SystemPackage
 import Transport
 
 /// The mode of a mail host: for each connection, processes with the least rights.
 func runForking(_ preparation: Preparation) throws(StartErrors) {
     guard let gateAccount = preparation.gateAccount else { preconditionFailure("there is no account for the gate") }
+    cleanEnvironment()
+    if let service = preparation.accounts.directory.pam { PAM.load(service) }
     let household = try Household(preparation, gateAccount: gateAccount)
     rehearse()
+    rehearseRoles(household)
     resetSignals()
-    cleanEnvironment()
+    limit(RLIMIT_NOFILE, to: .max)              // a line for each connection
     limit(RLIMIT_CORE, to: 0)                   // which could hold a password or the private key
     closeStandardStreams()
     ProcessTitle.prepare()
     ProcessTitle.set("listener")
     // A gate whose monitor dies is reaped here.
     clinux_adopt_orphans()
+    clinux_seal_heap()
     // Whoever waits for these lines may look at us now.
     announce(preparation)
     var listener = ListenerRole(household: household)
@@ -37,7 +42,7 @@ private func closeStandardStreams() {
 ///
 /// It forks ahead: monitors with their gates wait for clients, and are replaced while nobody else does.
 struct ListenerRole {
-    private var household: Household
+    private let household: Household
     private let watchSet: Int32
     /// The monitors, later sessions, that are alive, and whom they serve.
     private var children: Children
@@ -64,7 +69,7 @@ struct ListenerRole {
         while true {
             let count = Int(clinux_watch_wait(watchSet, &ready, Int32(ready.count), timeout))
             guard count >= 0 || errno == EINTR else { die("epoll_wait", Errno(rawValue: errno)) }
-            if count == 0, lacksSpares { _ = hire() }
+            var isBusy = false
             for descriptor in ready.prefix(max(0, count)) {
                 switch descriptor {
                 case household.signals.end:
@@ -74,11 +79,14 @@ struct ListenerRole {
                 default:
                     if let listener = household.listeners.first(where: { $0.descriptor == descriptor }) {
                         accept(from: listener)
+                        isBusy = true
                     } else if let child = children.process(ofLine: descriptor) {
                         hear(child)
                     }
                 }
             }
+            // Nothing is forked ahead while somebody waits.
+            if !isBusy, lacksSpares, truce.milliseconds == 0 { _ = hire() }
         }
     }
 
@@ -129,7 +137,7 @@ struct ListenerRole {
             && children.spareCount + children.servingCount < household.settings.maxConnections
     }
 
-    /// For epoll_wait(2), in milliseconds: nothing is forked ahead while somebody waits.
+    /// For epoll_wait(2), in milliseconds.
     private var timeout: Int32 { lacksSpares ? truce.milliseconds : -1 }
 
     /// Forks a monitor, which waits for a client.
@@ -233,6 +241,7 @@ struct ListenerRole {
             let renewed = try TLSContext(certificate: certificate, key: key)
             renewed.warmUp()
             household.tls = renewed
+            clinux_seal_heap()
             // Those that wait have the old one.
             children.dismissSpares()
             logger.notice("certificate read again")

@@ -14,6 +14,8 @@ import Transport
 /// It is forked before there is a connection, and gets that from the listener.
 func runMonitor(line: Line, _ household: Household) -> Never {
     ProcessTitle.set("spare monitor", command: "monitor")
+    // PAM's modules may close all that could be open.
+    limit(RLIMIT_NOFILE, soft: household.descriptorLimit, hard: .max)
     let emptyDirectory = household.emptyDirectory.descriptor
     closeAll(but: [line.descriptor, household.signals.end, emptyDirectory] + household.logDescriptors)
     let gate = GateProcess(household)
@@ -92,21 +94,8 @@ struct MonitorRole: ~Copyable {
     consuming func run() -> Never {
         do throws(GateChannel.Failure) {
             while true {
-                let message = try channel.next()
-                switch message.kind {
-                case .secured: try hearSecured(message)
-                case .credentials:
-                    // Returns when the password is gone from this process, which may soon be the session.
-                    if let admission = try hearCredentials(message) { runSession(login(admission), household, logger) }
-                case .opening: try hearOpening(message)
-                case .clientFinal:
-                    if let admission = try hearClientFinal(message) { runSession(login(admission), household, logger) }
-                case .ended:
-                    guard let end = GateEnd(code: try channel.body(of: message).first ?? .max) else { throw message.violation }
-                    logger.info("end without login", metadata: ["reason": "\(end.reason)"])
-                    gate.end(atMost: Self.slack, line, logger)
-                case .handover: throw message.violation
-                }
+                // The password is gone from this process, which is to be the session.
+                if let admission = try step() { runSession(login(admission), household, logger) }
             }
         } catch {
             give(up: error)
@@ -114,6 +103,23 @@ struct MonitorRole: ~Copyable {
     }
 
     // MARK: - Messages
+
+    /// Hears one message. Returns whom to let in, if somebody has shown to be that.
+    mutating func step() throws(GateChannel.Failure) -> Admission? {
+        let message = try channel.next()
+        switch message.kind {
+        case .secured: try hearSecured(message)
+        case .credentials: return try hearCredentials(message)
+        case .opening: try hearOpening(message)
+        case .clientFinal: return try hearClientFinal(message)
+        case .ended:
+            guard let end = GateEnd(code: try channel.body(of: message).first ?? .max) else { throw message.violation }
+            logger.info("end without login", metadata: ["reason": "\(end.reason)"])
+            gate.end(atMost: Self.slack, line, logger)
+        case .handover: throw message.violation
+        }
+        return nil
+    }
 
     private mutating func hearSecured(_ message: GateChannel.Announced) throws(GateChannel.Failure) {
         var reader = WireReader(try channel.body(of: message))
@@ -128,7 +134,7 @@ struct MonitorRole: ~Copyable {
     }
 
     /// Whom an attempt has let in, and how.
-    private typealias Admission = (AccountDirectory.Accepted, LoginAttempt.Mechanism)
+    typealias Admission = (AccountDirectory.Accepted, LoginAttempt.Mechanism)
 
     private func login(_ admission: Admission) -> Login {
         Login(

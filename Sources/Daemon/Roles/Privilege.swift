@@ -20,7 +20,7 @@ func keepOnly(_ descriptors: [Int32]) {
 /// Closes every descriptor but these and the standard streams.
 func closeAll(but descriptors: [Int32]) {
     var first: UInt32 = 3
-    for kept in Set(descriptors).sorted() where kept >= 3 {
+    for kept in descriptors.sorted() where kept >= first {
         if UInt32(kept) > first { must(clinux_close_range(first, UInt32(kept) - 1), "close_range") }
         first = UInt32(kept) + 1
     }

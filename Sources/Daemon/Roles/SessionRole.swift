@@ -1,3 +1,4 @@
+import CLinux
 import Gate
 import Glibc
 import IMAPSession
@@ -72,7 +73,7 @@ private func withStore<Result>(_ login: Login, _ logger: Logger, _ body: () thro
 }
 
 /// Returns if the listener lets this user in.
-private func awaitAdmission(_ login: Login, _ logger: Logger) {
+func awaitAdmission(_ login: Login, _ logger: Logger) {
     let patience = Deadline(after: .seconds(60))
     while true {
         var polled = pollfd(fd: login.line.descriptor, events: Int16(POLLIN), revents: 0)
@@ -95,7 +96,7 @@ private func awaitAdmission(_ login: Login, _ logger: Logger) {
 }
 
 /// Tells the gate that the client is in, and takes what it had read beyond that.
-private func takeOver(_ login: Login, _ logger: Logger) -> [UInt8] {
+func takeOver(_ login: Login, _ logger: Logger) -> [UInt8] {
     var channel = login.gateChannel
     do throws(GateChannel.Failure) {
         try channel.answer(Answer(.accepted, isLast: true, message: login.accepted.serverFinal))
@@ -115,11 +116,7 @@ private func serve(
 ) -> Never {
     let connection: Connection
     if let client = login.client {
-        // Nobody else may read from it now.
-        guard case .exited = ProcessEnd(waitingFor: login.gate.pid, atMost: .seconds(5)) else {
-            logger.critical("gate does not end")
-            _exit(1)
-        }
+        // A gate that has handed over reads no more, and ends while we go on.
         close(login.gate.channel.descriptor)
         connection = Connection(descriptor: client, shutdown: login.shutdown)
     } else {
@@ -129,6 +126,7 @@ private func serve(
     let session = Session(connection: connection, store: store, user: login.account.name, readAhead: readAhead, logger: logger)
     session.settings = settings
     session.settings.identity = [("version", Daemon.version)]
+    connection.whenSilent = { restAWhile(login, logger) }
     let end = session.run()
     connection.finish()
     logger.info(
@@ -140,6 +138,17 @@ private func serve(
         ])
     if login.client == nil { endWithGate(login, logger) }
     _exit(0)
+}
+
+/// A session spends most of its life waiting: what it does not need then, others may have.
+private func restAWhile(_ login: Login, _ logger: Logger) {
+    if login.client != nil, login.gate.lingers {
+        // The listener ends it when we have ended.
+        logger.critical("gate does not end", metadata: ["process": "\(login.gate.pid)"])
+        _exit(1)
+    }
+    clinux_release_free_memory()
+    clinux_release_free_stack()
 }
 
 /// Lets the gate send what is left to send, to a client that may be slow: its own patience ends before ours.

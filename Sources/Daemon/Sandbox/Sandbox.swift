@@ -32,6 +32,14 @@ package struct Sandbox: Sendable {
         self.missing = missing
     }
 
+    /// Makes what the roles will hold themselves to, and lets it go: see `rehearse()`.
+    func rehearse() {
+        _ = Self.rules(for: [])
+        if filtersSystemCalls {
+            for filter in [SystemCallFilter.gate(), .session(line: 0, log: nil)] { _ = filter.program }
+        }
+    }
+
     /// For a gate that has given up all else.
     func confineGate() {
         if filtersSystemCalls { SystemCallFilter.gate().install() }
@@ -44,7 +52,7 @@ package struct Sandbox: Sendable {
     ///   - log: the socket of the log, if it is one.
     func confineSession(to directories: [FileDescriptor], line: Int32, log: Int32?) {
         if let landlock {
-            var allowed = directories.map { (directory: $0.rawValue, access: Landlock.Access.mail) }
+            var allowed = Self.rules(for: directories)
             let charsets = Self.openCharsets()
             if charsets >= 0 { allowed.append((charsets, .read)) }
             landlock.enforce(allowed)
@@ -52,6 +60,10 @@ package struct Sandbox: Sendable {
         }
         for directory in directories { close(directory.rawValue) }
         if filtersSystemCalls { SystemCallFilter.session(line: line, log: log).install() }
+    }
+
+    private static func rules(for directories: [FileDescriptor]) -> [(directory: Int32, access: Landlock.Access)] {
+        directories.map { (directory: $0.rawValue, access: Landlock.Access.mail) }
     }
 
     /// The directory that glibc loads the code of charsets from, beside the library itself; -1 if there is none.

@@ -1,0 +1,70 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+import Transport
+
+/// What processes that wait hold on to.
+@Suite struct MemoryTests {
+    @Test("silence is told once, and again after the client has said something")
+    func silence() throws {
+        let (first, second) = try Descriptor.streamPair().release()
+        let client = Descriptor(owning: first), connection = Connection(descriptor: second)
+        var told = 0
+        connection.whenSilent = { told += 1 }
+        #expect(try connection.wait(atMost: .milliseconds(10)) == .timeout)
+        #expect(told == 0, "that was too short for a silence")
+        #expect(try connection.wait(atMost: .milliseconds(1100)) == .timeout)
+        #expect(told == 1)
+        send(client.number, "a", 1, 0)
+        #expect(try connection.wait(atMost: .seconds(60)) == .input)
+        #expect(told == 1)
+        var byte: UInt8 = 0
+        #expect(try withUnsafeMutableBytes(of: &byte) { (buffer) throws(ConnectionEnd) in
+            try connection.receive(into: buffer, atMost: .seconds(60))
+        } == 1)
+        #expect(try connection.wait(atMost: .milliseconds(1100)) == .timeout)
+        #expect(told == 2)
+    }
+
+    @Test("PAM's modules are loaded once, for all who log in", .enabled(if: isRoot, needsRoot))
+    func modules() async throws {
+        let daemon = try await ForkedDaemon(["--allow-plaintext-login"])
+        let maps = try String(contentsOfFile: "/proc/\(daemon.listener.pid)/maps", encoding: .utf8)
+        #expect(maps.contains("pam_unix.so"))
+        #expect(daemon.listener.status("Threads") == ["1"])
+        #expect(try daemon.logIn(daemon.client()).contains(" OK "))
+    }
+
+    @Test("a service with a module that is not there lets nobody in, and the daemon runs", .enabled(if: isRoot, needsRoot))
+    func missingModule() async throws {
+        let daemon = try await ForkedDaemon(
+            user: SystemUser(), pam: .unix(first: ["auth required pam_that_is_not_there.so"]), ["--allow-plaintext-login"])
+        #expect(try daemon.logIn(daemon.client()).contains(" NO "))
+        #expect(try daemon.client().command("NOOP").last!.contains(" OK "))
+    }
+
+    /// Some 130 and 200 KiB in a release build. A debug build needs more; but what this looks for, pages of the parent's that
+    /// are copied for nothing, costs hundreds.
+    @Test("idle sessions and gates have few pages of their own", .enabled(if: isRoot, needsRoot))
+    func idle() async throws {
+        let daemon = try await ForkedDaemon(implicitTLS: true)
+        let client = try daemon.client(tls: true)
+        #expect(try daemon.logIn(client).contains(" OK "))
+        #expect(try client.command("SELECT INBOX").last!.contains(" OK "))
+        try client.send("i IDLE\r\n")
+        #expect(try client.line()!.hasPrefix("+"))
+        for role in ["session", "gate"] {
+            let process = try daemon.process(role)
+            try await eventually("\(role): \(Self.privateMemory(process)) KiB") { Self.privateMemory(process) < 400 }
+        }
+    }
+
+    /// In KiB (proc(5), smaps_rollup).
+    private static func privateMemory(_ process: ProcessView) -> Int {
+        let text = (try? String(contentsOfFile: "/proc/\(process.pid)/smaps_rollup", encoding: .utf8)) ?? ""
+        return text.split(separator: "\n").filter { $0.hasPrefix("Private_") }.reduce(0) { sum, line in
+            sum + (line.split(separator: " ").dropLast().last.flatMap { Int($0) } ?? 0)
+        }
+    }
+}
