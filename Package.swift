@@ -83,3 +83,10 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// Not part of an ordinary build: Fuzz/README.md.
+if Context.environment["IMAPD_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(name: "fuzz", dependencies: ["Daemon", "IMAPSession", "IMAPGrammar", "MailMessage", "Maildir"], path: "Fuzz",
+                          exclude: ["README.md"]))
+}

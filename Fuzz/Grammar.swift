@@ -1,0 +1,47 @@
+import IMAPGrammar
+import IMAPTypes
+
+/// Commands before and after login, in pieces. Pieces must not matter, and nothing is held beyond the limits.
+func fuzzCommands(_ input: UnsafeRawBufferPointer) {
+    let (choices, bytes) = split(input, choices: 2)
+    let limits: CommandReader.Limits = choices[0] & 1 == 0 ? .afterLogin : .beforeLogin
+    let mode: WireMode = [[], .imap4rev2, .utf8Accept, [.imap4rev2, .utf8Accept]][Int(choices[0] >> 1 & 3)]
+    let whole = heard(bytes, limits, mode, piece: max(1, bytes.count))
+    let pieces = heard(bytes, limits, mode, piece: Int(choices[1] % 32) + 1)
+    precondition(whole == pieces, "pieces matter")
+}
+
+/// What a reader hears, as text.
+private func heard(_ bytes: UnsafeRawBufferPointer, _ limits: CommandReader.Limits, _ mode: WireMode, piece: Int) -> [String] {
+    var reader = CommandReader(limits)
+    reader.mode = mode
+    var heard: [String] = []
+    var at = 0
+    while true {
+        switch reader.next() {
+        case .incomplete:
+            if reader.messageBytesDue > 0, reader.takeMessageBytes({ _ in }) > 0 { continue }
+            guard at < bytes.count else { return heard }
+            let end = min(bytes.count, at + piece)
+            reader.append(UnsafeRawBufferPointer(rebasing: bytes[at..<end]))
+            at = end
+        case .command(let command):
+            heard.append("command \(command) \(parsed(command, mode))")
+        case .continuation: heard.append("continuation")
+        case .append(let header):
+            heard.append("append \(header)")
+            reader.accept()
+        case .appendEnd: heard.append("end")
+        case .rejected(let rejection): heard.append("rejected \(rejection)")
+        }
+    }
+}
+
+private func parsed(_ command: [UInt8], _ mode: WireMode) -> String {
+    _ = try? Parser.preAuthCommand(command)
+    do {
+        return "\(try Parser.command(command, mode: mode))"
+    } catch {
+        return "\(error)"
+    }
+}
