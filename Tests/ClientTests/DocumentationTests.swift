@@ -82,7 +82,7 @@ import Testing
         #expect(complaints == [])
     }
 
-    @Test(arguments: ["README.md", "ARCHITECTURE.md", "certs-example/README.md"])
+    @Test(arguments: ["README.md", "ARCHITECTURE.md", "SECURITY.md", "certs-example/README.md"])
     func linksLeadSomewhere(_ path: String) throws {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../..")
         let directory = root.appendingPathComponent(path).deletingLastPathComponent()

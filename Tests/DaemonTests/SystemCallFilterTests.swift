@@ -129,8 +129,9 @@ import Testing
     @Test func sessionTalksToNobodyElse() throws {
         #expect(try Self.run(.session(line: 6, log: nil), SYS_sendto, [8, 0x1000, 5, 0, 0, 0]) == .allowed)
         #expect(try Self.run(.session(line: 6, log: nil), SYS_sendto, [8, 0x1000, 5, 0, 0x7FFF_0000_0000, 16]) == .killed)
-        #expect(try Self.run(.session(line: 6, log: nil), SYS_sendmsg, [6]) == .allowed)
-        #expect(try Self.run(.session(line: 6, log: nil), SYS_sendmsg, [7]) == .killed)
+        #expect(try Self.run(.session(line: 6, log: nil), SYS_recvmsg, [6]) == .allowed)
+        #expect(try Self.run(.session(line: 6, log: nil), SYS_recvmsg, [7]) == .killed)
+        #expect(try Self.run(.session(line: 6, log: nil), SYS_sendmsg, [6]) == .killed)
         #expect(try Self.run(.session(line: 6, log: nil), SYS_connect, [7]) == .killed)
         #expect(try Self.run(.session(line: 6, log: 7), SYS_connect, [7]) == .allowed)
         #expect(try Self.run(.session(line: 6, log: 7), SYS_connect, [8]) == .killed)

@@ -221,7 +221,10 @@ struct ListenerRole {
         case .killed(let signal):
             logger.critical(
                 "process crashed",
-                metadata: ["peer": "\(peer)", "process": "\(process)", "signal": "\(ProcessEnd.name(of: signal))"])
+                metadata: [
+                    "peer": "\(peer)", "process": "\(process)", "role": child.user == nil ? "monitor" : "session",
+                    "signal": "\(ProcessEnd.name(of: signal))",
+                ])
         }
     }
 

@@ -30,7 +30,6 @@ extension SystemCallFilter {
         var own: [Rule] = [
             .allow(SYS_recvfrom, "the client's bytes"),
             .allow(SYS_recvmsg, where: [.argument(0, is: line)], "whether the listener lets this user in"),
-            .allow(SYS_sendmsg, where: [.argument(0, is: line)], "that the gate has crashed, to the listener"),
             .allow(SYS_sendto, where: Condition.isNull(4), "to the client or its gate, and to the log; to nobody else"),
             .allow(SYS_read, "events of inotify and timers; the code of charsets"),
             .allow(SYS_write, "the log on standard error, and files"),
