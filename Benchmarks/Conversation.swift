@@ -19,8 +19,8 @@ enum Conversation {
             return nil
         }, client)
         let session = Session(
-            connection: Connection(descriptor: ends[1]), store: try MaildirStore(path: maildir, logger: Sample.logger), user: "sample",
-            readAhead: Array((commands + "z LOGOUT\r\n").utf8), logger: Sample.logger)
+            connection: Connection(descriptor: ends[1]), store: try MaildirStore(path: maildir, logger: Sample.logger),
+            user: "sample", readAhead: Array((commands + "z LOGOUT\r\n").utf8), logger: Sample.logger)
         session.run()
         shutdown(ends[1], Int32(SHUT_RDWR))
         pthread_join(thread, nil)

@@ -27,8 +27,8 @@ enum Sample {
         }
     }
 
-    private static let words = "the quick brown fox jumps over a lazy dog while seven wizards mix vexing jars of liquid onyx today"
-        .split(separator: " ").map(String.init)
+    private static let words = ("the quick brown fox jumps over a lazy dog while seven wizards mix vexing jars of liquid "
+        + "onyx today").split(separator: " ").map(String.init)
 
     private static func text(_ count: Int, _ chance: inout Chance) -> String {
         (0..<count).map { _ in words[chance.below(words.count)] }.joined(separator: " ")
@@ -94,7 +94,8 @@ enum Sample {
                 }
             }
         }
-        for number in 0..<count { write(message(number), to: "\(maildir)/cur/\(name(number)):2,\(["", "S", "RS", "FS"][number % 4])") }
+        let letters = ["", "S", "RS", "FS"]
+        for number in 0..<count { write(message(number), to: "\(maildir)/cur/\(name(number)):2,\(letters[number % 4])") }
         for number in 0..<changes { write(message(number), to: "\(maildir)/.Log/cur/\(name(number)):2,") }
         try Conversation.hold(maildir, "a SELECT INBOX\r\nb FETCH 1:* (ENVELOPE BODYSTRUCTURE RFC822.SIZE)\r\n")
         // Flags are changed without being written into names: they stay in the log.

@@ -47,7 +47,8 @@ struct Work: Sendable {
     }
 
     private static func converse(_ command: String, _ directory: String, _ rounds: Int) throws {
-        try Conversation.hold(Sample.maildir(directory), "a SELECT INBOX\r\n" + String(repeating: "b \(command)\r\n", count: rounds))
+        let commands = String(repeating: "b \(command)\r\n", count: rounds)
+        try Conversation.hold(Sample.maildir(directory), "a SELECT INBOX\r\n" + commands)
     }
 
     private static func open(_ name: String, _ directory: String, _ rounds: Int) throws {
