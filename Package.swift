@@ -73,7 +73,9 @@ let package = Package(
         .testTarget(name: "AccountTests", dependencies: ["SystemAuthentication", "Privilege", "TestSupport"]),
         .testTarget(name: "IMAPServerTests", dependencies: ["IMAPServer", "MemoryStore", "TestSupport"]),
         .testTarget(name: "DaemonTests", dependencies: ["Daemon", "CLinux", "imapd", "escape", "TestSupport"]),
-        .testTarget(name: "ControlTests", dependencies: ["Control", "imapctl", "Maildir", "SystemAuthentication", "TestSupport"]),
+        .testTarget(name: "ControlTests",
+                    dependencies: ["Control", "imapctl", "imapd", "Maildir", "SystemAuthentication", "TestSupport"],
+                    resources: [.copy("Scripts")]),
         .testTarget(name: "ClientTests", dependencies: ["imapd", "IMAPGrammar", "TestSupport"], resources: [.copy("Scripts")]),
         // What whoever has taken over a role would try.
         .target(name: "CEscape", path: "Tests/CEscape"),

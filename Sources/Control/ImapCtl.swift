@@ -10,7 +10,7 @@ public struct ImapCtl: ParsableCommand {
             and imapctl becomes that user before it looks at anything.
             """,
         version: "imapctl 0.1",
-        subcommands: [Check.self, Password.self, Rebuild.self, Status.self])
+        subcommands: [Check.self, Status.self, Rebuild.self, Import.self, Export.self, Password.self])
 
     public init() {}
 }

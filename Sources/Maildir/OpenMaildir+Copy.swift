@@ -80,7 +80,7 @@ extension OpenMaildir {
 }
 
 /// Copies a file with its modification time: written and synced in `tmp`, then renamed.
-private func copyBytes(
+func copyBytes(
     _ directory: Handle, _ name: [UInt8], by tmp: Handle, _ temporary: [UInt8], to target: Handle, _ newName: [UInt8]
 ) -> Bool {
     guard let source = directory.open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK), let status = source.status(), status.isRegular,

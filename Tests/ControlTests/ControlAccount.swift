@@ -52,6 +52,10 @@ final class ControlAccount: Sendable {
 
     func write(_ text: String, to path: String) throws { try Data(text.utf8).write(to: URL(fileURLWithPath: file(path))) }
 
+    func makeDirectory(_ path: String) throws {
+        try FileManager.default.createDirectory(atPath: file(path), withIntermediateDirectories: true)
+    }
+
     func remove(_ paths: String...) throws { for path in paths { try FileManager.default.removeItem(atPath: file(path)) } }
 
     func names(_ path: String) throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: file(path)).sorted() }

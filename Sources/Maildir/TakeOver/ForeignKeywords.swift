@@ -115,7 +115,7 @@ struct ForeignKeywords {
     }
 
     /// The message that a file is about, and the time in its name: the largest if it has none. `nil` for other files.
-    private static func update(_ name: UnsafeRawBufferPointer) -> (time: UInt64, base: [UInt8])? {
+    static func update(_ name: UnsafeRawBufferPointer) -> (time: UInt64, base: [UInt8])? {
         guard let first = name.first, first != 0x3A else { return nil }
         guard first == UInt8(ascii: ".") else { return (.max, Array(name)) }
         var field = ForeignField(name, 1..<name.count)

@@ -11,7 +11,7 @@ struct ForeignSubscriptions {
     let isChoice: Bool
 
     static let dovecotName = Array("subscriptions".utf8)
-    private static let courierName = Array("courierimapsubscribed".utf8)
+    static let courierName = Array("courierimapsubscribed".utf8)
     private static let longest = 1 << 24
 
     /// `nil` if neither left any. `exists` tells whether there is such a folder.

@@ -17,7 +17,8 @@ public struct DovecotExport: Sendable {
 /// `dovecot.index.log` without entries, whose header lets mod-sequences go on above ours; for the account, subscriptions and the
 /// counter of UIDVALIDITYs. Dovecot must not run meanwhile, and deliveries are better held back.
 extension MaildirStore {
-    public func exportDovecot() throws(StoreError) -> DovecotExport {
+    /// `progress` hears of each mailbox when it is done.
+    public func exportDovecot(progress: (MailboxName) -> Void = { _ in }) throws(StoreError) -> DovecotExport {
         var result = DovecotExport()
         for entry in try mailboxes() {
             let mailbox = try openMailbox(entry.name, hasRows: true)
@@ -28,6 +29,7 @@ extension MaildirStore {
                 result.mailboxes += 1
                 result.messages += Int(mailbox.state.summary.messages)
             }
+            progress(entry.name)
         }
         var list = Array("V\t2\n\n".utf8)
         for folder in try subscribedFolders() {
@@ -129,7 +131,7 @@ extension Mailbox {
 }
 
 /// Which letter stands for which keyword in the names of a mailbox's files.
-private struct DovecotLetters {
+struct DovecotLetters {
     /// By index of the mailbox's keywords.
     private var letters: [UInt8?]
     private var names: [(letter: UInt8, keyword: Keyword)]
@@ -170,6 +172,8 @@ private struct DovecotLetters {
         let kept = plain[FileName.mark.count..<end].filter { !known.contains($0) }
         return FileName.mark + (kept + wanted).sorted() + plain[end...]
     }
+
+    var hasMeanings: Bool { !names.isEmpty }
 
     /// `dovecot-keywords`.
     var file: [UInt8] {

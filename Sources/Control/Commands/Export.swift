@@ -1,0 +1,127 @@
+import ArgumentParser
+import IMAPTypes
+import MailStore
+import Maildir
+
+struct Export: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Gives a user's mail to other programs.",
+        subcommands: [ExportDovecot.self, ExportCourier.self, ExportMbox.self, ExportMaildir.self])
+}
+
+struct ExportDovecot: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "dovecot", abstract: "Writes the files with which Dovecot goes on where imapd ends.",
+        discussion: "imapd must not serve the user any more, and Dovecot not yet. See imapd-migrate(7).")
+
+    @OptionGroup var options: AccountOptions
+    @OptionGroup var progress: ProgressOptions
+
+    func run() throws {
+        try command { () throws(ControlFailure) in
+            let store = try options.enter().open()
+            let bar = Progress("mailboxes", total: 0, quiet: progress.quiet)
+            do throws(StoreError) {
+                let result = try store.exportDovecot { _ in bar.advance() }
+                bar.end()
+                for (mailbox, keywords) in result.lostKeywords.sorted(by: { $0.key.string < $1.key.string }) {
+                    Output.error("\(Output.safe(mailbox.string)): Dovecot has room for 26 keywords in a mailbox; "
+                                 + "these are lost: \(keywords.map(\.name).joined(separator: " "))")
+                }
+                if !progress.quiet {
+                    Output.line("\(result.mailboxes) mailboxes with \(result.messages) messages are ready for Dovecot")
+                }
+                return result.lostKeywords.isEmpty ? Outcome.clean : Outcome.problems
+            } catch {
+                throw ControlFailure(error)
+            }
+        }
+    }
+}
+
+struct ExportCourier: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "courier", abstract: "Writes the files with which Courier goes on where imapd ends.",
+        discussion: "imapd must not serve the user any more, and Courier not yet. See imapd-migrate(7).")
+
+    @OptionGroup var options: AccountOptions
+    @OptionGroup var progress: ProgressOptions
+
+    @Flag(help: "Leave folder names in modified UTF-7, for Courier-IMAP before version 5.")
+    var utf7 = false
+
+    func run() throws {
+        try command { () throws(ControlFailure) in
+            let store = try options.enter().open()
+            let bar = Progress("mailboxes", total: 0, quiet: progress.quiet)
+            do throws(StoreError) {
+                let result = try store.exportCourier(utf8: !utf7) { _ in bar.advance() }
+                bar.end()
+                for mailbox in result.strangeNames {
+                    Output.error("\(Output.safe(mailbox.string)): Courier shows this mailbox under another name")
+                }
+                if !progress.quiet {
+                    for folder in result.renamed { Output.line("the folder .\(Output.safe(folder)) has its name in UTF-8 now") }
+                    Output.line("\(result.mailboxes) mailboxes with \(result.messages) messages are ready for Courier")
+                }
+                return result.strangeNames.isEmpty ? Outcome.clean : Outcome.problems
+            } catch {
+                throw ControlFailure(error)
+            }
+        }
+    }
+}
+
+struct ExportMaildir: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "maildir", abstract: "Copies mailboxes into another Maildir.",
+        discussion: """
+            Flags are in the names of files, keywords too, as Dovecot has them there. What the other Maildir has already \
+            under the same name stays as it is.
+            """)
+
+    @OptionGroup var options: AccountOptions
+    @OptionGroup var progress: ProgressOptions
+
+    @Argument(help: "The Maildir; it is made if there is none.")
+    var target: String
+
+    @Argument(help: "Names of mailboxes; all, if there is none.")
+    var mailboxes: [String] = []
+
+    func run() throws {
+        try command { () throws(ControlFailure) in
+            let store = try options.enter().open()
+            let names = try MailboxName.all(mailboxes)
+            var bar: (mailbox: MailboxName, progress: Progress)?
+            do throws(StoreError) {
+                let result = try store.exportMaildir(to: target, names) { mailbox, done, total in
+                    if bar?.mailbox != mailbox { bar = (mailbox, Progress(mailbox.string, total: total, quiet: progress.quiet)) }
+                    bar?.progress.advance()
+                }
+                bar = nil
+                for (mailbox, keywords) in result.lostKeywords.sorted(by: { $0.key.string < $1.key.string }) {
+                    Output.error("\(Output.safe(mailbox.string)): 26 keywords fit the names of files; "
+                                 + "these do not: \(keywords.map(\.name).joined(separator: " "))")
+                }
+                if !progress.quiet {
+                    Output.line("\(result.messages) messages of \(result.mailboxes) mailboxes copied"
+                                + (result.known > 0 ? ", \(result.known) were there already" : ""))
+                }
+                return result.lostKeywords.isEmpty ? Outcome.clean : Outcome.problems
+            } catch {
+                throw ControlFailure(error)
+            }
+        }
+    }
+}
+
+extension MailboxName {
+    /// Names from a command line.
+    static func all(_ texts: [String]) throws(ControlFailure) -> [MailboxName] {
+        try texts.map { (text) throws(ControlFailure) in
+            guard let name = MailboxName(text) else { throw ControlFailure("\"\(text)\" cannot be the name of a mailbox") }
+            return name
+        }
+    }
+}

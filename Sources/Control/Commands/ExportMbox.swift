@@ -1,0 +1,71 @@
+import ArgumentParser
+import Glibc
+import IMAPTypes
+import MailStore
+import Maildir
+
+struct ExportMbox: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "mbox", abstract: "Writes each mailbox into a file.",
+        discussion: "Flags and keywords are told as Status, X-Status and X-Keywords, which mutt and others read.")
+
+    @OptionGroup var options: AccountOptions
+    @OptionGroup var progress: ProgressOptions
+
+    @Flag(help: "Write over files that are there.")
+    var force = false
+
+    @Argument(help: "The directory for the files; it is made if there is none.")
+    var target: String
+
+    @Argument(help: "Names of mailboxes; all, if there is none.")
+    var mailboxes: [String] = []
+
+    func run() throws {
+        try command { () throws(ControlFailure) in
+            let store = try options.enter().open()
+            guard mkdir(target, 0o700) == 0 || errno == EEXIST else {
+                throw ControlFailure("creating \(target): \(String(cString: strerror(errno)))")
+            }
+            do throws(StoreError) {
+                var names = try? MailboxName.all(mailboxes)
+                if mailboxes.isEmpty { names = try store.mailboxes().map(\.name).sorted { $0.string < $1.string } }
+                guard let names else { throw .notPermitted(reason: "one of the names cannot be that of a mailbox") }
+                for name in names { try write(name, store) }
+            } catch {
+                throw ControlFailure(error)
+            }
+            return Outcome.clean
+        }
+    }
+
+    private func write(_ name: MailboxName, _ store: MaildirStore) throws(StoreError) {
+        let path = target + "/" + Self.fileName(name)
+        if !force, access(path, F_OK) == 0 { throw .notPermitted(reason: "there is a file \(path); --force writes over it") }
+        let mailbox = try store.open(name, readOnly: true), uids = mailbox.uids
+        let bar = Progress(name.string, total: uids.count, quiet: progress.quiet)
+        let file = try MboxWriter(path: path)
+        var written = 0
+        for uid in uids {
+            bar.advance()
+            guard let metadata = mailbox.metadata(uid) else { continue }
+            let keywords = mailbox.keywords.indices.filter { metadata.keywords[$0] }.map { mailbox.keywords[$0] }
+            do throws(StoreError) {
+                try file.add(mailbox.content(uid), FlagSet(system: metadata.flags, keywords: Set(keywords)),
+                             date: mailbox.details(uid).internalDate)
+                written += 1
+            } catch .messageGone {
+                // Somebody removed it meanwhile.
+            }
+        }
+        try file.finish()
+        bar.end()
+        if !progress.quiet { Output.line("\(Output.safe(name.string)): \(written) messages in \(Output.safe(path))") }
+    }
+
+    /// The mailbox's name, with what a file's name cannot hold written as in URLs.
+    static func fileName(_ name: MailboxName) -> String {
+        let first = name.string.first == "." ? "%2E" + name.string.dropFirst() : name.string
+        return first.replacing("/", with: "%2F") + ".mbox"
+    }
+}
