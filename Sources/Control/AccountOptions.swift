@@ -16,15 +16,15 @@ struct AccountOptions: ParsableArguments {
         "Where users have their Maildirs: as imapd's setting of this name.", valueName: "path"))
     var maildirPath = "~/Maildir"
 
-    @Option(help: ArgumentHelp("Between the levels of a mailbox name: . or /", valueName: "character"))
-    var separator = "."
+    @Option(help: ArgumentHelp("Between the levels of a mailbox name: . or /, as imapd's setting.", valueName: "character"))
+    var namespaceSeparator = "."
 
     func validate() throws {
         if user != nil, maildir != nil { throw ValidationError("--user and --maildir cannot go together.") }
-        if separator != ".", separator != "/" { throw ValidationError("--separator is . or /") }
+        guard [".", "/"].contains(namespaceSeparator) else { throw ValidationError("--namespace-separator is . or /") }
     }
 
-    var separatorCharacter: Character { separator == "/" ? "/" : "." }
+    var separatorCharacter: Character { namespaceSeparator == "/" ? "/" : "." }
 
     /// Becomes whom it must, and only then looks for the Maildir.
     func enter() throws(ControlFailure) -> Place {

@@ -88,13 +88,13 @@ final class MailHost: Sendable {
         }
     }
 
-    /// Serves the same with imapd, as long as `body` runs.
+    /// Serves the same with imapd under the same names, as long as `body` runs.
     func withImapd<R>(_ body: (Access) async throws -> R) async throws -> R {
         let daemon = try RunningDaemon([
             "-s", "maildir", "--maildir-path", maildir, "-h", "127.0.0.1", "-p", "0", "--user", "me:secret",
             "--allow-plaintext-login",
-        ])
-        let result = try await body(Access(port: daemon.port(), user: "me", password: "secret"))
+        ] + (access.prefix.isEmpty ? [] : ["--namespace-prefix", access.prefix]))
+        let result = try await body(Access(port: daemon.port(), user: "me", password: "secret", prefix: access.prefix))
         await daemon.stop()
         own()
         return result

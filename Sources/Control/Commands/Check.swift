@@ -41,7 +41,7 @@ struct Check: ParsableCommand {
 
     private var flags: [String] {
         [("--fix", fix), ("--fast", fast), ("--json", json), ("--quiet", progress.quiet)].filter(\.1).map(\.0)
-            + ["--maildir-path", options.maildirPath, "--separator", options.separator]
+            + ["--maildir-path", options.maildirPath, "--namespace-separator", options.namespaceSeparator]
     }
 
     /// Whether nothing is wrong.
