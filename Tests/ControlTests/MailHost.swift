@@ -28,6 +28,9 @@ final class MailHost: Sendable {
     var maildir: String { directory.path("Maildir") }
     var near: String { directory.path("near") }
 
+    /// A server that this machine cannot get now.
+    struct Unavailable: Error { let description: String }
+
     static let nobody: uid_t = 65534
 
     init(_ other: Other) async throws {
@@ -234,12 +237,12 @@ private actor Courier {
                 let script = Bundle.module.bundleURL.appendingPathComponent("Scripts/fetch-courier").path
                 let outcome = try await Program("sh", package: "dash").run([script, directory.url.path], in: directory.url)
                 guard outcome.status == 0 else {
-                    throw Program.Missing(description: "Courier cannot be downloaded from Debian:\n\(outcome)")
+                    throw MailHost.Unavailable(description: "Courier cannot be had from Debian's archive: \(outcome)")
                 }
                 return directory
             }
         }
-        guard let directory = try await task?.value else { throw Program.Missing(description: "Courier is not there") }
+        guard let directory = try await task?.value else { throw MailHost.Unavailable(description: "Courier is not there") }
         return directory.url.path
     }
 }

@@ -6,7 +6,12 @@ import Testing
 @Suite struct ServerTakeOverTests {
     @Test(arguments: MailHost.Other.allCases)
     func `Clients find nothing changed, there and back`(_ other: MailHost.Other) async throws {
-        let host = try await MailHost(other)
+        let host: MailHost
+        do {
+            host = try await MailHost(other)
+        } catch let missing as MailHost.Unavailable {
+            try Test.cancel("\(missing.description)")
+        }
         try await host.client(host.access, "fill")
         try host.deliver("1700000001.M2P1.host", "Subject: delivered\n\nx\n")
         try host.deliver("1700000001.M1P1.host,S=2", "x\n", to: ".Work")
