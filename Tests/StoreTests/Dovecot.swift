@@ -13,8 +13,10 @@ struct Dovecot {
     private let shell: Program
     private var configuration: String { directory.path("dovecot.conf") }
 
-    /// - Parameter options: of the mail location, as `:UTF-8`.
-    init(in directory: TemporaryDirectory, options: String = "") throws {
+    /// - Parameters:
+    ///   - options: of the mail location, as `:UTF-8`.
+    ///   - prefix: of its namespace. Its last letter is the separator.
+    init(in directory: TemporaryDirectory, options: String = "", prefix: String? = nil) throws {
         self.directory = directory
         guard FileManager.default.isExecutableFile(atPath: program) else {
             throw Program.Missing(
@@ -25,6 +27,9 @@ struct Dovecot {
             "base_dir = \(directory.path("run"))", "mail_location = maildir:\(directory.path("Maildir"))\(options)",
             "protocols = imap", "ssl = no", "first_valid_uid = 1", "first_valid_gid = 1",
         ]
+        if let prefix, let separator = prefix.last {
+            lines += ["namespace inbox {", "inbox = yes", "prefix = \(prefix)", "separator = \(separator)", "}"]
+        }
         if getuid() == 0 {
             // It does not serve root.
             lines += ["mail_uid = \(Self.nobody)", "mail_gid = \(Self.nobody)"]

@@ -57,6 +57,18 @@ import TestSupport
         #expect(try store.names().sorted() == Self.mailboxes.map { ModifiedUTF7.decode(Array($0.utf8))! }.sorted())
         #expect(try store.subscriptions().map(\.string).sorted() == subscribed.map
             { ModifiedUTF7.decode(Array($0.utf8))! }.sorted())
+        // What it copied is one message, with one id.
+        func texts(_ name: MailboxName) throws -> [ObjectID: String] {
+            let mailbox = try store.open(name, readOnly: true)
+            // Copied and moved later, a message is there twice.
+            return try Dictionary(mailbox.uids.map { (try mailbox.identity($0).id, try mailbox.text($0)) }) { first, second in
+                #expect(first == second)
+                return first
+            }
+        }
+        let originals = try texts(.inbox), copies = try texts("Work")
+        #expect(originals.keys.contains { copies[$0] != nil })
+        for (id, text) in copies { #expect(originals[id] == nil || originals[id] == text) }
         while try store.tidy() {}
         // Work, and another look.
         let next = try #require(before["INBOX"]).uidNext
@@ -69,6 +81,32 @@ import TestSupport
         }
         #expect(try Self.files(account) == theirs)
         #expect(!account.log.all.contains { $0.hasPrefix("warning") || $0.hasPrefix("error") }, "\(account.log.all)")
+    }
+
+    /// What stands before the names is the session's; between their levels, it is the store's.
+    @Test(arguments: ["INBOX.", "INBOX/"])
+    func `Names are those that it showed behind its prefix`(_ prefix: String) async throws {
+        let account = try MaildirAccount(separator: prefix.last!)
+        let dovecot = try Dovecot(in: account.directory, prefix: prefix)
+        let separator = String(prefix.last!)
+        let names = ["Sent", "Work", "Work\(separator)Projects", "Entw&APw-rfe"].map { prefix + $0 }
+        try await dovecot.run(names.map { "CREATE \($0)" } + names.dropFirst().map { "SUBSCRIBE \($0)" } + names.map {
+            Dovecot.append($0, "\\Seen", "01-Jan-2020 00:00:00 +0000", "x\r\n")
+        })
+        let before = try await dovecot.view(names)
+        let shown = try await dovecot.run(["LIST \"\" \(prefix)*", "LSUB \"\" \(prefix)*"])
+        func told(_ command: String) -> [String] {
+            shown.compactMap { $0.firstMatch(of: /^\* (\w+) \([^)]*\) "[.\/]" "?([^"]+)"?$/) }.filter { $0.1 == command }
+                .map { ModifiedUTF7.decode(Array($0.2.utf8))! }.sorted()
+        }
+        let store = try account.openMaildir()
+        #expect(told("LIST").count == 4 && told("LSUB").count == 3)
+        #expect(try store.names().filter { $0 != "INBOX" }.map { prefix + $0 }.sorted() == told("LIST"))
+        #expect(try store.subscriptions().map { prefix + $0.string }.sorted() == told("LSUB"))
+        for name in names {
+            let local = MailboxName(ModifiedUTF7.decode(Array(name.dropFirst(prefix.count).utf8))!)!
+            #expect(try Dovecot.view(store.open(local, readOnly: false)) == before[name])
+        }
     }
 
     // MARK: And back
