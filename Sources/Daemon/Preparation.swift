@@ -48,6 +48,7 @@ package struct Preparation {
     var session: SessionSettings {
         var session = SessionSettings()
         session.namespacePrefix = settings.namespacePrefix
+        session.autologout = settings.idleTimeout
         return session
     }
 
@@ -95,6 +96,14 @@ package struct Preparation {
         }
         if !settings.fork, given.sandbox != nil {
             errors.append(.usage("--sandbox is for --fork; without it there is one process, which nothing holds"))
+        }
+        if !settings.fork {
+            for assignment in settings.given where assignment.setting.traits.contains(.needsFork) {
+                errors.append(assignment.origin.error(assignment.setting.name, "this is for --fork"))
+            }
+        }
+        if settings.limits.penalties.begin > settings.limits.penalties.longest {
+            errors.append(settings.error(in: "penalty-begin", "more than --penalty-longest is never owed"))
         }
         if settings.tls || given.certificate != nil || given.key != nil {
             settings.certificate = given.certificate ?? Settings.defaultCertificate
@@ -172,7 +181,8 @@ package struct Preparation {
         for (port, implicitTLS) in settings.ports {
             for host in settings.hosts {
                 do throws(ListenError) {
-                    listeners += try Listener.listen(host: host, port: port, implicitTLS: implicitTLS)
+                    listeners += try Listener.listen(
+                        host: host, port: port, implicitTLS: implicitTLS, keepalive: settings.keepalive)
                 } catch {
                     errors.append(startError(error, port: port))
                 }

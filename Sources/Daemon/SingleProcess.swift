@@ -16,7 +16,7 @@ func runSingleProcess(_ preparation: Preparation) throws(StartErrors) {
         server = try Server(
             listeners: preparation.listeners, store: preparation.store, authenticator: authenticator(settings),
             rules: preparation.rules, policy: preparation.policy, session: preparation.session,
-            connectionLimit: settings.maxConnections, logger: logger)
+            connectionLimit: settings.maxConnections, proxies: IPNetworkSet(settings.proxies), logger: logger)
     } catch {
         throw StartErrors(errors: [.system("cannot start: \(error)")])
     }

@@ -109,8 +109,9 @@ extension Gate {
         case .rejected: out.tagged(tag, .no, .authenticationFailed, "Wrong user or password")
         case .expired: out.tagged(tag, .no, .expired, "The password or the account has expired")
         case .disabled: out.tagged(tag, .no, .contactAdmin, "The account may not log in; ask the administrator")
-        case .unavailable: out.tagged(tag, .no, .unavailable, "Cannot log anybody in at the moment")
-        case .overLimit: out.tagged(tag, .no, .limit, "Too many connections of this user")
+        case .unavailable, .turnedAway:
+            let notice = answer.notice ?? Notice(.unavailable, "Cannot log anybody in at the moment")
+            out.tagged(tag, .no, .init(notice.code), RespText(replacingIn: notice.text))
         }
         return afterFailure(answer)
     }

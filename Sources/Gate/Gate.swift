@@ -10,7 +10,8 @@ public final class Gate {
     var reader = CommandReader(.beforeLogin)
     var out = Serializer()
     private let deadline: Deadline
-    private let acceptsPlaintext: Bool
+    /// The client that a proxy has brought.
+    var proxied: PeerAddress?
     private var commands = 0
     /// Of the TLS connection (RFC 9266), if it has one.
     private(set) var channelBinding: [UInt8]?
@@ -19,11 +20,6 @@ public final class Gate {
         self.connection = connection
         self.rules = rules
         self.monitor = monitor
-        acceptsPlaintext = switch rules.plaintextLogin {
-        case .never: false
-        case .fromLoopback: PeerAddress(peerOf: connection.descriptor).isLoopback
-        case .always: true
-        }
         deadline = Deadline(after: rules.timeLimit)
     }
 
@@ -40,6 +36,7 @@ public final class Gate {
         connection.sendTimeout = .seconds(30)
         defer { connection.sendTimeout = patience }
         do throws(ConnectionEnd) {
+            if rules.expectsProxyHeader, let end = try hearProxy() { return end }
             if rules.usesImplicitTLS { try beginTLS() }
             out.untagged(.ok, .capability(capabilities), "imapd ready")
             while true {
@@ -121,7 +118,13 @@ public final class Gate {
     var isSecure: Bool { connection.tlsInformation != nil }
 
     /// Passwords may pass.
-    var mayLogIn: Bool { isSecure || acceptsPlaintext }
+    var mayLogIn: Bool {
+        switch rules.plaintextLogin {
+        case .never: isSecure
+        case .fromLoopback: isSecure || (proxied ?? PeerAddress(peerOf: connection.descriptor)).isLoopback
+        case .always: true
+        }
+    }
 
     var capabilities: [String] {
         Capability.beforeLogin(startTLS: rules.tls != nil && !isSecure, mechanisms: mechanisms.map(\.rawValue))

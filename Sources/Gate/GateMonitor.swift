@@ -3,6 +3,10 @@ import Transport
 
 /// Whom a gate asks: it can decide nothing itself.
 public protocol GateMonitor: AnyObject {
+    /// The proxy that is our peer has told for whom it connects; `nil` if for itself. Asked once, and first of all.
+    /// - Returns: why that client is not served, if it is not.
+    func reveal(_ client: PeerAddress?) throws(ConnectionEnd) -> Notice?
+
     /// TLS has begun.
     func secured(_ information: TLSInformation) throws(ConnectionEnd)
 
@@ -73,7 +77,9 @@ public struct SCRAMAttempt: Equatable, Sendable {
 /// What a monitor says to an attempt.
 public struct Answer: Sendable, Equatable {
     public enum Outcome: UInt8, Sendable, CaseIterable {
-        case accepted, rejected, expired, disabled, unavailable, overLimit
+        case accepted, rejected, expired, disabled, unavailable
+        /// For no fault in the password; `message` is the notice.
+        case turnedAway
         /// The client is to hear `message`, and to answer it.
         case challenge
     }
@@ -81,7 +87,7 @@ public struct Answer: Sendable, Equatable {
     public var outcome: Outcome
     /// Whether no further attempt will be heard.
     public var isLast: Bool
-    /// For the client: the challenge; or with `accepted`, what SCRAM says at last.
+    /// For the client: the challenge, or the notice; or with `accepted`, what SCRAM says at last.
     public var message: [UInt8]
 
     /// Bytes of a message.
@@ -106,6 +112,54 @@ extension Answer.Outcome {
     }
 }
 
+/// What a client is told that is turned away for no fault in what it said.
+public struct Notice: Sendable, Equatable {
+    /// RFC 5530 §3, RFC 9051 §7.1.
+    public enum Code: UInt8, Sendable, CaseIterable {
+        case limit, unavailable, contactAdmin
+
+        /// As it is written.
+        public var name: String {
+            switch self {
+            case .limit: "LIMIT"
+            case .unavailable: "UNAVAILABLE"
+            case .contactAdmin: "CONTACTADMIN"
+            }
+        }
+    }
+
+    public var code: Code
+    public var text: String
+
+    public init(_ code: Code, _ text: String) {
+        self.code = code
+        self.text = text
+    }
+}
+
+extension Notice {
+    /// Bytes of `wire`.
+    public static let longestWire = 1 + 255
+
+    /// The number of the code, and the text.
+    public var wire: [UInt8] { [code.rawValue] + text.utf8.prefix(Self.longestWire - 1) }
+
+    public init?(wire: [UInt8]) {
+        guard let code = wire.first.flatMap({ Code(rawValue: $0) }), wire.count <= Self.longestWire,
+              let text = String(validating: wire.dropFirst(), as: UTF8.self)
+        else { return nil }
+        self.init(code, text)
+    }
+}
+
+extension Answer {
+    /// No further attempt will be heard.
+    public init(_ notice: Notice) { self.init(.turnedAway, isLast: true, message: notice.wire) }
+
+    /// What the client is told, with `turnedAway`.
+    public var notice: Notice? { outcome == .turnedAway ? Notice(wire: message) : nil }
+}
+
 /// How a client's time at the gate ended.
 public enum GateEnd: Equatable, Sendable {
     /// It is in. `readAhead` are bytes that came after its last command.
@@ -113,5 +167,9 @@ public enum GateEnd: Equatable, Sendable {
     case loggedOut
     case tooManyFailures
     case tooManyCommands
+    /// There was none where one must be, or it made no sense.
+    case badProxyHeader
+    /// By the monitor, when it heard for whom a proxy connects.
+    case turnedAway
     case connection(ConnectionEnd)
 }

@@ -7,6 +7,10 @@ public struct GateRules: Sendable {
     public var tls: TLSContext?
     /// Whether TLS begins with the first byte (RFC 8314 §3).
     public var usesImplicitTLS = false
+    /// Whether a PROXY header must come before anything else, TLS too: the peer is a proxy that is believed.
+    public var expectsProxyHeader = false
+    /// For that header. A proxy has it ready.
+    public var proxyTimeLimit: Duration = .seconds(10)
     /// Whether passwords may come in clear text.
     public enum PlaintextLogin: Sendable { case never, fromLoopback, always }
     public var plaintextLogin: PlaintextLogin

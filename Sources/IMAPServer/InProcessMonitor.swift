@@ -7,11 +7,11 @@ import Transport
 /// The monitor of a gate in the same thread.
 final class InProcessMonitor: GateMonitor {
     private let connection: Connection
-    private let peer: PeerAddress
+    private(set) var peer: PeerAddress
     private let authenticator: any Authenticator
     private let provider: any MailStoreProvider
     private let policy: LoginPolicy
-    private let logger: Logger
+    private(set) var logger: Logger
     private var failures = 0
     /// Who is in, and that user's store.
     private(set) var login: (user: String, store: any MailStore)?
@@ -26,6 +26,15 @@ final class InProcessMonitor: GateMonitor {
         provider = store
         self.policy = policy
         self.logger = logger
+    }
+
+    func reveal(_ client: PeerAddress?) -> Notice? {
+        guard let client else { return nil }
+        logger[metadataKey: "proxy"] = "\(peer)"
+        logger[metadataKey: "peer"] = "\(client)"
+        peer = client
+        logger.info("proxied")
+        return nil
     }
 
     func secured(_ information: TLSInformation) {
@@ -110,6 +119,8 @@ extension GateEnd {
         case .loggedOut: "logged out"
         case .tooManyFailures: "too many failures"
         case .tooManyCommands: "too many commands"
+        case .badProxyHeader: "no PROXY header"
+        case .turnedAway: "turned away"
         case .connection(let end): end.reason
         }
     }

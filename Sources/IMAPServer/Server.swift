@@ -33,6 +33,7 @@ public final class Server: Sendable {
     private let policy: LoginPolicy
     private let session: SessionSettings
     private let connectionLimit: Int
+    private let proxies: IPNetworkSet
     private let logger: Logger
     /// Readable when the server is to end; the other end of the pipe is `stopRequest`.
     private let stopSignal: Int32
@@ -42,10 +43,11 @@ public final class Server: Sendable {
     /// - Parameters:
     ///   - rules: of the gate. With a TLS context, listeners with implicit TLS use it, and the others offer STARTTLS.
     ///   - connectionLimit: connections at one time; whoever comes beyond is told so.
+    ///   - proxies: who connects from there must tell for whom, in a PROXY header, and is believed.
     public init(
         listeners: [Listener], store: any MailStoreProvider, authenticator: any Authenticator,
         rules: GateRules = GateRules(), policy: LoginPolicy = LoginPolicy(), session: SessionSettings = SessionSettings(),
-        connectionLimit: Int = 1000, logger: Logger
+        connectionLimit: Int = 1000, proxies: IPNetworkSet = IPNetworkSet(), logger: Logger
     ) throws(Errno) {
         self.listeners = listeners
         self.store = store
@@ -54,6 +56,7 @@ public final class Server: Sendable {
         self.policy = policy
         self.session = session
         self.connectionLimit = connectionLimit
+        self.proxies = proxies
         self.logger = logger
         let pipe = try Descriptor.pipe()
         (stopSignal, stopRequest) = pipe.release()
@@ -115,7 +118,7 @@ public final class Server: Sendable {
         }
     }
 
-    private func refuse(_ socket: Int32, _ listener: Listener, _ reason: StaticString) {
+    private func refuse(_ socket: Int32, _ listener: Listener, _ reason: String) {
         logger.warning("connection refused", metadata: ["reason": "\(reason)", "peer": "\(PeerAddress(peerOf: socket))"])
         Refusal.send(reason, to: socket, isPlaintext: !listener.usesImplicitTLS)
         close(socket)
@@ -132,7 +135,10 @@ public final class Server: Sendable {
         var rules = rules
         rules.usesImplicitTLS = listener.usesImplicitTLS
         rules.timeLimit = policy.timeLimit
+        rules.expectsProxyHeader = peer.address.map { proxies.contains($0) } ?? false
         let end = Gate(connection: connection, rules: rules, monitor: monitor).run()
+        // Of the client, if a proxy has told who that is.
+        logger = monitor.logger
         if case .loggedIn(let readAhead) = end, let (user, store) = monitor.login {
             logger[metadataKey: "user"] = "\(user)"
             let session = Session(connection: connection, store: store, user: user, readAhead: readAhead, logger: logger)

@@ -2,11 +2,14 @@ import IMAPTypes
 
 /// A mailbox pattern of LIST or LSUB (RFC 9051 §6.3.9): "*" stands for any bytes, "%" for any but the separator.
 ///
-/// Matching follows all possibilities at once, so a hostile pattern costs its length times the name's and no more.
+/// Matching follows all possibilities at once, so a hostile pattern costs its length times the name's and no more; one that
+/// could only match longer names costs nothing.
 struct ListPattern {
     private enum Element: Equatable { case byte(UInt8), star, percent }
     private let elements: [Element]
     private let separator: UInt8
+    /// Bytes that stand for themselves.
+    private let literals: Int
 
     /// Both in UTF-8.
     init(_ pattern: [UInt8], _ separator: Character) {
@@ -22,12 +25,14 @@ struct ListPattern {
             }
         }
         self.elements = elements
+        literals = elements.count { $0 != .star && $0 != .percent }
         self.separator = separator.asciiValue ?? UInt8(ascii: "/")
     }
 
     func matches(_ name: MailboxName) -> Bool {
         // INBOX is INBOX in any case (RFC 9051 §5.1), in a pattern too, and as the level above others.
         let name = name.string.utf8
+        guard literals <= name.count else { return false }
         let isInInbox = name.starts(with: "INBOX".utf8) && (name.count == 5 || name.dropFirst(5).first == separator)
         return matches(name, ignoringCase: isInInbox ? 5 : 0)
     }

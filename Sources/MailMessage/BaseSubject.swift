@@ -55,13 +55,15 @@ public struct BaseSubject: Sendable {
                 repeat {
                     before = start
                     while start < end, s[start] == SP { start += 1 }
-                    var k = start
-                    while let after = blob(at: k) { k = after }
+                    // Where the last blob begins that would leave nothing, and where all of them end.
+                    var last = start, k = start
+                    while let after = blob(at: k) { (last, k) = (k, after) }
                     if let after = replyOrForward(at: k) {
                         start = after
                         isReplyOrForward = true
-                    } else if let after = blob(at: start), after < end {
-                        start = after
+                    } else {
+                        // One after the other would be taken away; to look at the rest for each of them would take long.
+                        start = k < end ? k : last
                     }
                 } while start != before
                 // (6) subj-fwd        = subj-fwd-hdr subject subj-fwd-trl

@@ -8,6 +8,7 @@ public enum EncodedWord {
         var previous: Word?
         var decoded: [UInt8] = []
         var charset: Charset?
+        var search = WordSearch()
 
         /// The words of one charset are decoded together: some programs cut characters in two (§5, "multi-octet").
         func flush() {
@@ -21,7 +22,7 @@ public enum EncodedWord {
 
         while i < value.count {
             guard value[i] == UInt8(ascii: "="), i + 1 < value.count, value[i + 1] == UInt8(ascii: "?"),
-                  let word = Word(value, at: i) else {
+                  let word = Word(value, at: i, &search) else {
                 i += 1
                 continue
             }
@@ -51,6 +52,26 @@ public enum EncodedWord {
         decoder.finish(into: &output)
     }
 
+    /// What was found out for one word and holds for the next, so that a value full of words that are none takes no longer than
+    /// another.
+    private struct WordSearch {
+        /// Of the "?=" that was found last; the end of the value if there is none.
+        private var end = -1
+        /// Names of charsets that are none, each of which may have cost a look at the disk.
+        var unknownCharsets = 0
+        static let mostUnknownCharsets = 16
+
+        /// The first "?=" from `start` on.
+        mutating func end(of value: UnsafeRawBufferPointer, from start: Int) -> Int {
+            if end < start {
+                end = start
+                while end + 1 < value.count, value[end] != UInt8(ascii: "?") || value[end + 1] != UInt8(ascii: "=") { end += 1 }
+                if end + 1 >= value.count { end = value.count }
+            }
+            return end
+        }
+    }
+
     /// "=?" charset "?" encoding "?" encoded-text "?="
     private struct Word {
         var charset: Charset
@@ -61,7 +82,7 @@ public enum EncodedWord {
         /// RFC 2047 allows 75; programs that do not count are common.
         static let longest = 4096
 
-        init?(_ value: UnsafeRawBufferPointer, at start: Int) {
+        init?(_ value: UnsafeRawBufferPointer, at start: Int, _ search: inout WordSearch) {
             let limit = min(value.count, start + Self.longest)
             var i = start + 2
             let charsetStart = i
@@ -75,9 +96,12 @@ public enum EncodedWord {
             default: return nil
             }
             let textStart = i + 3
-            i = textStart
-            while i + 1 < limit, value[i] != UInt8(ascii: "?") || value[i + 1] != UInt8(ascii: "=") { i += 1 }
-            guard i + 1 < limit, let charset = Charset(name) else { return nil }
+            i = search.end(of: value, from: textStart)
+            guard i + 1 < limit, search.unknownCharsets < WordSearch.mostUnknownCharsets else { return nil }
+            guard let charset = Charset(name) else {
+                search.unknownCharsets += 1
+                return nil
+            }
             self.charset = charset
             text = textStart..<i
             end = i + 2

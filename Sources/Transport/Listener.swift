@@ -35,7 +35,11 @@ public final class Listener: Sendable {
 
     /// Listens on every address of `host`: a name, an IPv4 or an IPv6 address, or "*" for all of this machine.
     /// Port 0 lets the kernel choose one, the same for all addresses where that can be.
-    public static func listen(host: String, port: UInt16, implicitTLS: Bool) throws(ListenError) -> [Listener] {
+    ///
+    /// - Parameter keepalive: silence after which the kernel asks whether a client is there; zero never asks.
+    public static func listen(
+        host: String, port: UInt16, implicitTLS: Bool, keepalive: Duration = .seconds(240)
+    ) throws(ListenError) -> [Listener] {
         var hints = addrinfo()
         hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
@@ -53,6 +57,7 @@ public final class Listener: Sendable {
             guard let address = candidate.ai_addr else { continue }
             do throws(ListenError) {
                 let descriptor = try bind(address, candidate.ai_addrlen, sharing: port == 0 ? listeners.first?.address.port : nil)
+                keep(descriptor, alive: keepalive)
                 listeners.append(Listener(descriptor: descriptor, implicitTLS: implicitTLS))
             } catch .descriptors(.addressFamilyNotSupported) {
                 continue  // A kernel without IPv6: the other addresses will do.
@@ -85,12 +90,6 @@ public final class Listener: Sendable {
         if family == AF_INET6 { set(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
         // Accepted sockets inherit these: no system call a connection.
         set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
-        // An IDLE client behind a NAT box that has forgotten it is found out within 12 minutes; one behind a box that
-        // forgets after 5 minutes of silence is kept.
-        set(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1)
-        set(descriptor, Int32(IPPROTO_TCP), TCP_KEEPIDLE, 240)
-        set(descriptor, Int32(IPPROTO_TCP), TCP_KEEPINTVL, 60)
-        set(descriptor, Int32(IPPROTO_TCP), TCP_KEEPCNT, 8)
 
         guard Glibc.bind(descriptor, address, length) == 0, Glibc.listen(descriptor, backlog) == 0 else {
             let error = Errno(rawValue: errno)
@@ -98,6 +97,16 @@ public final class Listener: Sendable {
             throw .address(PeerAddress(address, length), error)
         }
         return descriptor
+    }
+
+    /// With 240 seconds, an IDLE client behind a NAT box that has forgotten it is found out within 12 minutes; one behind a box
+    /// that forgets after 5 minutes of silence is kept. Accepted sockets inherit it.
+    private static func keep(_ descriptor: Int32, alive silence: Duration) {
+        guard silence > .zero else { return }
+        set(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1)
+        set(descriptor, Int32(IPPROTO_TCP), TCP_KEEPIDLE, Int32(clamping: min(silence.components.seconds, 32_767)))
+        set(descriptor, Int32(IPPROTO_TCP), TCP_KEEPINTVL, 60)
+        set(descriptor, Int32(IPPROTO_TCP), TCP_KEEPCNT, 8)
     }
 
     /// Connections that wait to be accepted; the kernel takes no more than `net.core.somaxconn`.

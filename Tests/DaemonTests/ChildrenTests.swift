@@ -49,11 +49,14 @@ import Transport
         // One that has ended is passed over.
         close(ends[0].descriptor)
         let peer = PeerAddress(peerOf: -1)
-        #expect(children.serve(client.first.number, from: peer, usesImplicitTLS: true) == 2)
+        var admission = Admission(AdmissionLimits())
+        let connection = NewConnection(
+            peer: peer, admission: try admission.connect(from: peer, at: .now, chance: 0), usesImplicitTLS: true, isProxy: false)
+        #expect(children.serve(client.first.number, connection) == 2)
         #expect(children.spareCount == 1 && children.servingCount == 1)
         children.dismissSpares()
         #expect(children.spareCount == 0 && children[3]?.isDismissed == true)
-        #expect(children.serve(client.first.number, from: peer, usesImplicitTLS: true) == nil)
+        #expect(children.serve(client.first.number, connection) == nil)
         for process: pid_t in 1...3 { #expect(children.remove(process) != nil) }
         #expect(children.isEmpty && children.servingCount == 0)
         for end in ends.dropFirst() { close(end.descriptor) }

@@ -53,6 +53,7 @@ import Transport
             }
         case .opening: _ = SCRAMAttempt(wire: body)?.opening
         case .ended: _ = body.first.flatMap { GateEnd(code: $0) }?.reason
+        case .proxied: if let peer = PeerAddress(wire: body) { #expect(PeerAddress(wire: peer.wire) == peer) }
         case .secured, .handover, .clientFinal: break
         }
     }
@@ -69,7 +70,7 @@ import Transport
             GateMessage.secured.frame([1, 2, 3]), GateMessage.ended.frame([2]), GateMessage.handover.frame(Array("a NOOP\r\n".utf8)),
             GateMessage.credentials.frame(LoginAttempt(mechanism: .plain, credentials: credentials).wire),
             GateMessage.credentials.frame([0]), GateMessage.opening.frame([0, 0, 0, 0, 0, 0, 0, 0, 0]),
-            GateMessage.clientFinal.frame(Array("c=biws".utf8)),
+            GateMessage.clientFinal.frame(Array("c=biws".utf8)), GateMessage.proxied.frame([0, 1, 192, 0, 2, 1]),
         ]
         return (0..<Int.random(in: 1...6, using: &random)).map { _ in frames.randomElement(using: &random)! }
     }
@@ -77,6 +78,7 @@ import Transport
     private static let allowances = [
         DueMessages(tlsIsPossible: true, scramIsPossible: true, attempts: 3),
         DueMessages(tlsIsPossible: false, scramIsPossible: false, attempts: 1), .afterLogin,
+        DueMessages(tlsIsPossible: true, scramIsPossible: true, attempts: 3, isProxied: true),
     ]
 
     /// A model of the table, in other words than the code's.
@@ -85,6 +87,7 @@ import Transport
         for kind in hearing.heard { count[kind, default: 0] += 1 }
         let most: [GateMessage: Int] = [
             [.secured: 1, .credentials: 3, .opening: 3, .ended: 1], [.credentials: 1, .ended: 1], [.handover: 1],
+            [.proxied: 1, .secured: 1, .credentials: 3, .opening: 3, .ended: 1],
         ][allowance]
         for (kind, times) in count { #expect(times <= most[kind] ?? 0, "\(kind) \(times) times") }
         #expect(hearing.end != nil && hearing.end != .end(.timedOut))

@@ -26,10 +26,13 @@ import Transport
     }
 
     private static let reports: [Report] = [
-        .ready(gate: 1), .ready(gate: pid_t.max), .loginFailed(.rejected), .loginFailed(.unavailable), .crashed(signal: SIGSEGV),
+        .ready(gate: 1), .ready(gate: pid_t.max), .loginFailed(.rejected, mark: 0), .loginFailed(.unavailable, mark: .max),
+        .crashed(signal: SIGSEGV), .timedOut, .proxied(PeerAddress(IPAddress("192.0.2.1"), port: 993)),
+        .proxied(PeerAddress(IPAddress("2001:db8::1"), port: 0)),
         .login(user: "ada", uid: 1000), .login(user: String(repeating: "é", count: 127), uid: .max), .login(user: "", uid: 0),
     ]
-    private static let orders: [Order] = [.serve(usesImplicitTLS: false), .serve(usesImplicitTLS: true), .admit, .refuse]
+    private static let orders: [Order] = [.serve(usesImplicitTLS: false), .serve(usesImplicitTLS: true), .admit,
+                                           .refuse(Notice(.limit, "Too many")), .refuse(Notice(.contactAdmin, ""))]
 
     @Test(arguments: reports)
     func report(report: Report) throws {
@@ -51,12 +54,12 @@ import Transport
 
     @Test("one byte", arguments: UInt8.min...UInt8.max)
     func oneByte(byte: UInt8) {
-        #expect(Report(wire: [byte]) == nil)
-        #expect(Order(wire: [byte]) == (byte == 1 ? .admit : byte == 2 ? .refuse : nil))
+        #expect(Report(wire: [byte]) == (byte == 4 ? .timedOut : nil))
+        #expect(Order(wire: [byte]) == (byte == 1 ? .admit : nil))
     }
 
     @Test("numbers that cannot be", arguments: [
-        [0, 0, 0, 0, 0], [0, 0x80, 0, 0, 0], [1, 0], [1, 200], [2, 0, 0, 0, 0], [2, 0, 0, 0, 65], [3, 0xFF, 0xFF, 0xFF, 0xFF],
+        [0, 0, 0, 0, 0], [0, 0x80, 0, 0, 0], [1, 0], [1, 200], [1, 0, 0, 0, 0, 1], [1, 1, 0, 1, 0, 0], [5, 0, 0, 0, 0], [5, 0, 0, 0, 3, 1, 1, 1], [2, 0, 0, 0, 0], [2, 0, 0, 0, 65], [3, 0xFF, 0xFF, 0xFF, 0xFF],
         [3, 0, 0, 0, 1, 0xFF, 0, 0, 0, 1],
     ] as [[UInt8]])
     func impossible(bytes: [UInt8]) { #expect(Report(wire: bytes) == nil) }
@@ -138,7 +141,8 @@ import Transport
         var due = DueReports()
         expectDue(&due, .ready(gate: 5))
         due.serve()
-        for report in [Report.loginFailed(.rejected), .crashed(signal: 11), .loginFailed(.expired), .login(user: "a", uid: 1)] {
+        for report in [Report.loginFailed(.rejected, mark: 1), .crashed(signal: 11), .loginFailed(.expired, mark: 1), .timedOut,
+                       .login(user: "a", uid: 1)] {
             expectDue(&due, report)
         }
     }
@@ -149,6 +153,19 @@ import Transport
         due.serve()
         expectDue(&due, .ready(gate: 5))
         expectDue(&due, .login(user: "a", uid: 1))
+    }
+
+    @Test("only a proxy tells for whom it connects, and once")
+    func proxies() {
+        let report = Report.proxied(PeerAddress(IPAddress("192.0.2.1"), port: 993))
+        for isProxy in [false, true] {
+            var due = DueReports()
+            expectDue(&due, .ready(gate: 5))
+            expectDue(&due, report, false)
+            due.serve(isProxy: isProxy)
+            expectDue(&due, report, isProxy)
+            expectDue(&due, report, false)
+        }
     }
 
     @Test("a user has nothing to report", arguments: reports)

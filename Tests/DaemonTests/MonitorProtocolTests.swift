@@ -65,11 +65,40 @@ import Transport
         #expect(throws: GateChannel.Failure.notDue(kind: 1, length: 0)) { try pair.channel.next() }
     }
 
+    @Test("a proxy is heard first, and nothing else before", arguments: GateMessage.allCases)
+    func proxied(kind: GateMessage) throws {
+        let due = DueMessages(tlsIsPossible: true, scramIsPossible: true, attempts: 1, isProxied: true)
+        var pair = try Pair(due)
+        pair.says(kind.frame([]))
+        if kind == .proxied || kind == .ended {
+            #expect(try pair.channel.next().kind == kind)
+        } else {
+            #expect(throws: GateChannel.Failure.notDue(kind: kind.rawValue, length: 0)) { try pair.channel.next() }
+        }
+        var after = try Pair(due)
+        for message in [.proxied, kind] as [GateMessage] { after.says(message.frame([])) }
+        _ = try after.channel.next()
+        if [.proxied, .handover, .clientFinal].contains(kind) {
+            #expect(throws: GateChannel.Failure.notDue(kind: kind.rawValue, length: 0)) { try after.channel.next() }
+        } else {
+            #expect(try after.channel.next().kind == kind)
+        }
+    }
+
+    @Test func peerRoundTrip() throws {
+        for text in ["192.0.2.1", "2001:db8::1"] {
+            let peer = PeerAddress(IPAddress(text), port: 56062)
+            #expect(PeerAddress(wire: peer.wire) == peer && peer.wire.count <= PeerAddress.longestWire)
+            for count in peer.wire.indices { #expect(PeerAddress(wire: Array(peer.wire.prefix(count))) == nil || count == 6) }
+            #expect(PeerAddress(wire: peer.wire + [0]) == nil)
+        }
+    }
+
     @Test("any first byte but those of messages that are due ends it", arguments: UInt8.min...UInt8.max)
     func kinds(kind: UInt8) throws {
         var pair = try Pair()
         pair.says([kind, 0, 0])
-        if let known = GateMessage(rawValue: kind), known != .handover, known != .clientFinal {
+        if let known = GateMessage(rawValue: kind), known != .handover, known != .clientFinal, known != .proxied {
             #expect(try pair.channel.next().kind == known)
         } else {
             #expect(throws: GateChannel.Failure.notDue(kind: kind, length: 0)) { try pair.channel.next() }
@@ -211,6 +240,20 @@ import Transport
         var pair = try Pair(DueMessages(tlsIsPossible: true, scramIsPossible: false, attempts: 2))
         pair.says(GateMessage.opening.frame([]))
         #expect(throws: GateChannel.Failure.notDue(kind: GateMessage.opening.rawValue, length: 0)) { try pair.channel.next() }
+    }
+
+    @Test func notices() {
+        for code in Notice.Code.allCases {
+            for text in ["", "Too many (limit 2)", String(repeating: "a", count: 300)] {
+                let notice = Notice(code, String(text.prefix(255)))
+                #expect(Answer(Notice(code, text)).notice == notice)
+                #expect(Notice(code, text).wire.count <= Notice.longestWire)
+            }
+        }
+        #expect(Notice(wire: []) == nil)
+        #expect(Notice(wire: [3]) == nil)
+        #expect(Notice(wire: [UInt8](repeating: 0, count: 257)) == nil)
+        #expect(Answer(.rejected, isLast: true, message: [0, 65]).notice == nil)
     }
 
     @Test func authenticatorRoundTrip() throws {

@@ -55,6 +55,7 @@ private enum SettingsReference {
         text += "\n" + paragraph(setting.documentation)
         if let details = setting.details { text += paragraph(details) }
         if setting.isList { text += "May be repeated.\n" }
+        if setting.traits.contains(.needsFork) { text += "Needs\n.Ic fork .\n" }
         if setting.traits.contains(.needsRestart) { text += "A change needs a restart.\n" }
         if !setting.standard.isEmpty { text += paragraph("The default is \(setting.standard).") }
         if let short = setting.short { text += "As an option also\n.Fl \(short) .\n" }
@@ -83,7 +84,7 @@ private enum SettingsReference {
                 let text = "\(match.literal)" + (match.literal.last == "." ? "\\&" : "")
                 let literal = text.contains(" ") ? "\"\(text)\"" : text
                 lines += ".Ql \(literal)\(match.end.isEmpty ? "" : " \(match.end)")\n"
-            } else if let match = word.wholeMatch(of: /--(?<name>[a-z-]+)(?<end>[,.;:]?)/) {
+            } else if let match = word.wholeMatch(of: /--(?<name>[a-z0-9-]+)(?<end>[,.;:]?)/) {
                 flush()
                 lines += ".Ic \(match.name)\(match.end.isEmpty ? "" : " \(match.end)")\n"
             } else if let match = word.wholeMatch(of: /(?<path>\/[^ ]*[a-z])(?<end>[,.;:]?)/) {

@@ -18,10 +18,12 @@ final class GateHarness: @unchecked Sendable {
 
     /// - Parameters:
     ///   - answers: of the monitor, one for each attempt.
+    ///   - notice: of the monitor, when it hears for whom a proxy connects.
     ///   - shutdown: of the connection.
-    init(_ rules: GateRules = GateRules(plaintextLogin: .always), answers: [Answer] = [], shutdown: Int32? = nil) throws {
+    init(_ rules: GateRules = GateRules(plaintextLogin: .always), answers: [Answer] = [], notice: Notice? = nil,
+         shutdown: Int32? = nil) throws {
         listener = try Listener.listen(host: "127.0.0.1", port: 0, implicitTLS: false)[0]
-        monitor = ScriptedMonitor(answers: answers)
+        monitor = ScriptedMonitor(answers: answers, notice: notice)
         // The kernel completes the connection before it is accepted.
         client = try MailClient(port: Int(listener.address.port))
         Thread.detachNewThread { [self] in
@@ -47,6 +49,9 @@ final class GateHarness: @unchecked Sendable {
         return (gateEnd!, monitor.attempts, monitor.tls)
     }
 
+    /// For whom a proxy has connected, once the gate has ended.
+    var clients: [PeerAddress?] { monitor.clients }
+
     /// Sends it all at once, says no more, and returns all that the gate says.
     func say(_ text: String) throws -> [String] {
         try client.send(text)
@@ -66,8 +71,18 @@ final class ScriptedMonitor: GateMonitor {
     private var answers: [Answer]
     private(set) var attempts: [Attempt] = []
     private(set) var tls: [TLSInformation] = []
+    private(set) var clients: [PeerAddress?] = []
+    private let notice: Notice?
 
-    init(answers: [Answer]) { self.answers = answers }
+    init(answers: [Answer], notice: Notice?) {
+        self.answers = answers
+        self.notice = notice
+    }
+
+    func reveal(_ client: PeerAddress?) -> Notice? {
+        clients.append(client)
+        return notice
+    }
 
     func secured(_ information: TLSInformation) { tls.append(information) }
 

@@ -76,4 +76,16 @@ struct StartTLSTests {
         #expect(try gate.client.line() == nil)
         #expect(gate.end().end == .loggedOut)
     }
+
+    @Test("a handshake that does not go on ends with the time to log in", arguments: [true, false], ["", "\u{16}\u{03}\u{01}\u{02}"])
+    func halfOpen(implicit: Bool, begin: String) throws {
+        var rules = rules
+        rules.usesImplicitTLS = implicit
+        rules.timeLimit = .milliseconds(300)
+        let gate = try GateHarness(rules)
+        // The time may be over before it comes to TLS.
+        if !implicit { _ = try? gate.client.command("STARTTLS") }
+        try? gate.client.send(begin)
+        #expect(gate.end().end == .connection(.timedOut))
+    }
 }

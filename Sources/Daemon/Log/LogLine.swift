@@ -5,7 +5,7 @@ protocol LogSink: Sendable {
     func write(_ level: Logger.Level, _ line: String)
 }
 
-/// One line for each event: what happened, then key=value, sorted by key.
+/// One line for each event: what happened, then key=value, sorted by key, but peer first and user last.
 ///
 /// Values come from strangers: whatever could end the line, or pass for another pair, is escaped.
 struct LineLogHandler: LogHandler {
@@ -32,11 +32,14 @@ struct LineLogHandler: LogHandler {
 
     static func line(_ message: String, _ pairs: Logger.Metadata) -> String {
         var line = escaped(message, quoting: false)
-        for (key, value) in pairs.sorted(by: { $0.key < $1.key }) {
+        for (key, value) in pairs.sorted(by: { (place($0.key), $0.key) < (place($1.key), $1.key) }) {
             line += " \(key)=\(escaped("\(value)", quoting: true))"
         }
         return line
     }
+
+    /// Where it came from first, so that programs find it; last the user, which is whatever somebody has typed.
+    private static func place(_ key: String) -> Int { key == "peer" ? 0 : key == "user" ? 2 : 1 }
 
     private static func escaped(_ text: String, quoting: Bool) -> String {
         var result = ""

@@ -12,10 +12,20 @@ struct Child {
     var due = DueReports()
     /// Whom it serves; `nil` while it waits.
     var peer: PeerAddress?
+    /// What its connection counts as.
+    var admission: Admission.ID?
     /// Who has logged in.
     var user: String?
     /// Whether it was told to end though it had no client.
     var isDismissed = false
+}
+
+/// A connection that was accepted and admitted.
+struct NewConnection {
+    let peer: PeerAddress
+    let admission: Admission.ID
+    let usesImplicitTLS: Bool
+    let isProxy: Bool
 }
 
 /// The listener's children: monitors, later sessions, by process and by line. Some are spare and wait for a client.
@@ -37,6 +47,11 @@ struct Children {
 
     subscript(process: pid_t) -> Child? { known[process] }
 
+    /// Before login: those whose connections are among these.
+    func strangers(among connections: Set<Admission.ID>) -> [Child] {
+        known.values.filter { child in child.user == nil && child.admission.map { connections.contains($0) } ?? false }
+    }
+
     /// The one whose line has this descriptor.
     func process(ofLine descriptor: Int32) -> pid_t? { processes[descriptor] }
 
@@ -48,16 +63,17 @@ struct Children {
     }
 
     /// Hands a client to a spare process. `nil` if there is none left: those that have ended are passed over.
-    mutating func serve(_ client: Int32, from peer: PeerAddress, usesImplicitTLS: Bool) -> pid_t? {
+    mutating func serve(_ client: Int32, _ connection: NewConnection) -> pid_t? {
         while let process = spares.first {
             spares.removeFirst()
             guard var child = known[process] else { continue }
-            guard child.line?.say(Order.serve(usesImplicitTLS: usesImplicitTLS), passing: client) == true else {
+            guard child.line?.say(Order.serve(usesImplicitTLS: connection.usesImplicitTLS), passing: client) == true else {
                 dismiss(process)
                 continue
             }
-            child.peer = peer
-            child.due.serve()
+            child.peer = connection.peer
+            child.admission = connection.admission
+            child.due.serve(isProxy: connection.isProxy)
             known[process] = child
             servingCount += 1
             return process
@@ -74,7 +90,8 @@ struct Children {
         switch report {
         case .ready(let gate): known[process]?.gate = gate
         case .login(let user, _): known[process]?.user = user
-        case .loginFailed, .crashed: break
+        case .proxied(let peer): known[process]?.peer = peer
+        case .loginFailed, .crashed, .timedOut: break
         }
         return heard
     }

@@ -19,6 +19,8 @@ enum GateMessage: UInt8, CaseIterable {
     case opening = 5
     /// What it says to the challenge.
     case clientFinal = 6
+    /// For whom a proxy has said to connect: `PeerAddress`, or nothing if for itself.
+    case proxied = 7
 
     static let headerLength = 3
 
@@ -32,6 +34,7 @@ enum GateMessage: UInt8, CaseIterable {
         case .opening: 1 + 4 + SCRAMAttempt.longestBinding + 4 + SCRAM.longestMessage
         // One more than it may be: that is how much of one that is too long gets here.
         case .clientFinal: SCRAM.longestMessage + 1
+        case .proxied: PeerAddress.longestWire
         }
     }
 
@@ -44,18 +47,27 @@ enum GateMessage: UInt8, CaseIterable {
 /// Which messages a monitor will hear, and how often. Anything else is fatal: assume that the gate is the attacker's.
 struct DueMessages {
     private var left: [GateMessage: Int]
+    /// What is due when a proxy has told for whom it connects.
+    private let afterProxied: [GateMessage: Int]?
 
     /// Before login.
-    init(tlsIsPossible: Bool, scramIsPossible: Bool, attempts: Int) {
-        left = [
+    ///
+    /// - Parameter isProxied: whether the peer is a proxy that is believed; then nothing else comes before it has spoken.
+    init(tlsIsPossible: Bool, scramIsPossible: Bool, attempts: Int, isProxied: Bool = false) {
+        let messages: [GateMessage: Int] = [
             .secured: tlsIsPossible ? 1 : 0, .credentials: attempts, .opening: scramIsPossible ? attempts : 0, .ended: 1,
         ]
+        left = isProxied ? [.proxied: 1, .ended: 1] : messages
+        afterProxied = isProxied ? messages : nil
     }
 
     /// After login.
     static let afterLogin = DueMessages(left: [.handover: 1])
 
-    private init(left: [GateMessage: Int]) { self.left = left }
+    private init(left: [GateMessage: Int]) {
+        self.left = left
+        afterProxied = nil
+    }
 
     /// A challenge is out: there will be one answer, before anything else.
     mutating func expectClientFinal() { left[.clientFinal] = 1 }
@@ -66,6 +78,11 @@ struct DueMessages {
         else { return nil }
         guard message == .clientFinal || message == .ended || left[.clientFinal] != 1 else { return nil }
         left[message] = times - 1
+        if message == .proxied, let afterProxied {
+            let ended = left[.ended]
+            left = afterProxied
+            left[.ended] = ended
+        }
         return message
     }
 }
@@ -129,10 +146,13 @@ struct GateClient {
     /// Non-blocking.
     let socket: Int32
     let usesImplicitTLS: Bool
+    /// Whether it is a proxy, which must tell for whom it connects.
+    let isProxy: Bool
 
-    init(socket: Int32, usesImplicitTLS: Bool) {
+    init(socket: Int32, usesImplicitTLS: Bool, isProxy: Bool) {
         self.socket = socket
         self.usesImplicitTLS = usesImplicitTLS
+        self.isProxy = isProxy
     }
 
     /// Waits; `nil` if the monitor ends first.
@@ -141,13 +161,13 @@ struct GateClient {
         var socket: Int32 = -1
         var count: Int
         repeat { count = clinux_receive_message(channel, &byte, 1, &socket, 0) } while count < 0 && errno == EINTR
-        guard count == 1, socket >= 0, byte <= 1 else { return nil }
-        self.init(socket: socket, usesImplicitTLS: byte == 1)
+        guard count == 1, socket >= 0, byte <= 3 else { return nil }
+        self.init(socket: socket, usesImplicitTLS: byte & 1 != 0, isProxy: byte & 2 != 0)
     }
 
     /// - Returns: whether it is on its way.
     func send(to channel: Int32) -> Bool {
-        var byte: UInt8 = usesImplicitTLS ? 1 : 0
+        var byte: UInt8 = (usesImplicitTLS ? 1 : 0) | (isProxy ? 2 : 0)
         return clinux_send_message(channel, &byte, 1, socket, 0) == 1
     }
 }
@@ -193,6 +213,18 @@ extension SCRAMAttempt {
               let clientFirst = reader.string(atMost: SCRAM.longestMessage), reader.isAtEnd
         else { return nil }
         self.init(clientFirst: Array(clientFirst), isPlus: flags & 1 != 0, binding: flags & 2 != 0 ? Array(binding) : nil)
+    }
+}
+
+/// The body of `GateMessage.proxied`: the port and the address.
+extension PeerAddress {
+    static let longestWire = 2 + 16
+
+    var wire: [UInt8] { [UInt8(port >> 8), UInt8(port & 0xFF)] + (address?.bytes ?? []) }
+
+    init?(wire: [UInt8]) {
+        guard wire.count >= 2, let address = IPAddress(wire.dropFirst(2)) else { return nil }
+        self.init(address, port: UInt16(wire[0]) << 8 | UInt16(wire[1]))
     }
 }
 

@@ -67,6 +67,7 @@ private func limitGate(memory: UInt) {
 private func serve(_ client: GateClient, channel descriptor: Int32, _ prepared: GateRules) -> Never {
     var rules = prepared
     rules.usesImplicitTLS = client.usesImplicitTLS
+    rules.expectsProxyHeader = client.isProxy
     let connection = Connection(descriptor: client.socket, shutdown: descriptor)
     let channel = MonitorChannel(descriptor: descriptor)
     let end = Gate(connection: connection, rules: rules, monitor: channel).run()
@@ -89,6 +90,11 @@ final class MonitorChannel: GateMonitor {
     private let descriptor: Int32
 
     init(descriptor: Int32) { self.descriptor = descriptor }
+
+    func reveal(_ client: PeerAddress?) throws(ConnectionEnd) -> Notice? {
+        try send(.proxied, client?.wire ?? [])
+        return try answer().notice
+    }
 
     func secured(_ information: TLSInformation) throws(ConnectionEnd) {
         var body = WireWriter()
@@ -168,6 +174,8 @@ extension GateEnd {
         case .connection(.timedOut): 4
         case .connection(.shutdown): 5
         case .connection(.failed): 6
+        case .badProxyHeader: 7
+        case .turnedAway: 8
         }
     }
 
@@ -180,6 +188,8 @@ extension GateEnd {
         case 4: self = .connection(.timedOut)
         case 5: self = .connection(.shutdown)
         case 6: self = .connection(.failed("network or TLS"))
+        case 7: self = .badProxyHeader
+        case 8: self = .turnedAway
         default: return nil
         }
     }

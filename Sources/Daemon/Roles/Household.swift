@@ -30,6 +30,8 @@ package final class Household {
     let session: SessionSettings
     let accounts: AccountChoice
     package var sandbox: Sandbox
+    /// Those who are believed when they tell for whom they connect.
+    let proxies: IPNetworkSet
     /// What a process that logs keeps open beside the standard streams.
     let logDescriptors: [Int32]
 
@@ -43,6 +45,7 @@ package final class Household {
         session = preparation.session
         accounts = preparation.accounts
         sandbox = preparation.sandbox
+        proxies = IPNetworkSet(preparation.settings.proxies)
         logDescriptors = preparation.logDescriptor.map { [$0] } ?? []
         self.gateAccount = gateAccount
         do throws(StartError) {

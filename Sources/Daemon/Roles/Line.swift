@@ -1,4 +1,5 @@
 import CLinux
+import Gate
 import Glibc
 import SystemPackage
 import Transport
@@ -61,4 +62,23 @@ struct Line: Equatable {
             return .message(message, passed: passed >= 0 ? passed : nil)
         }
     }
+
+    /// Waits for the listener to decide what it was asked; `nil` if the client may go on.
+    func awaitAdmission() -> Notice? {
+        let patience = Deadline(after: .seconds(60))
+        while true {
+            var polled = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            let ready = poll(&polled, 1, patience.milliseconds)
+            if ready < 0, errno == EINTR { continue }
+            switch ready > 0 ? hear(Order.self) : .end {
+            case .message(.admit, _): return nil
+            case .message(.refuse(let notice), _): return notice
+            case .nothing: continue
+            case .message, .nonsense, .end: return Self.noAnswer
+            }
+        }
+    }
+
+    /// For a client, when the listener does not answer.
+    static let noAnswer = Notice(.unavailable, "Cannot log anybody in at the moment")
 }

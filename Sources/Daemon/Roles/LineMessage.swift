@@ -1,5 +1,6 @@
 import Gate
 import Glibc
+import Transport
 
 /// What is said over a `Line`: its kind (1 byte), and what belongs to it.
 protocol LineMessage: Equatable {
@@ -15,12 +16,12 @@ protocol LineMessage: Equatable {
 enum Order: LineMessage {
     /// Serve the client whose socket comes with this. To a monitor, once.
     case serve(usesImplicitTLS: Bool)
-    /// The user of `Report.login` may come in.
+    /// The user of `Report.login`, or the client of `Report.proxied`, may come in.
     case admit
-    /// The user may not.
-    case refuse
+    /// They may not; or, unasked, nobody may log in here any more.
+    case refuse(Notice)
 
-    static let longest = 2
+    static let longest = 1 + Notice.longestWire
 
     var passesDescriptor: Bool {
         if case .serve = self { true } else { false }
@@ -30,7 +31,7 @@ enum Order: LineMessage {
         switch self {
         case .serve(let usesImplicitTLS): [0, usesImplicitTLS ? 1 : 0]
         case .admit: [1]
-        case .refuse: [2]
+        case .refuse(let notice): [2] + notice.wire
         }
     }
 
@@ -39,8 +40,9 @@ enum Order: LineMessage {
         case [0, 0]: self = .serve(usesImplicitTLS: false)
         case [0, 1]: self = .serve(usesImplicitTLS: true)
         case [1]: self = .admit
-        case [2]: self = .refuse
-        default: return nil
+        default:
+            guard wire.first == 2, let notice = Notice(wire: Array(wire.dropFirst())) else { return nil }
+            self = .refuse(notice)
         }
     }
 }
@@ -52,8 +54,12 @@ enum Order: LineMessage {
 enum Report: LineMessage {
     /// Forked, with this gate, and ready for a client.
     case ready(gate: pid_t)
-    /// Somebody was not let in.
-    case loginFailed(Answer.Outcome)
+    /// Somebody was not let in. `mark`, see `Penalties.Offence`.
+    case loginFailed(Answer.Outcome, mark: UInt16)
+    /// Nobody has logged in in time.
+    case timedOut
+    /// The client, which is a proxy, has told for whom it connects. It waits for `Order.admit`.
+    case proxied(PeerAddress)
     /// The gate, or an authenticator, was ended by this signal.
     case crashed(signal: Int32)
     /// Somebody has shown to be this user, whom the child is about to become. It waits for `Order.admit`.
@@ -71,9 +77,10 @@ enum Report: LineMessage {
         case .ready(let gate):
             writer.byte(0)
             writer.number(UInt32(bitPattern: gate))
-        case .loginFailed(let outcome):
+        case .loginFailed(let outcome, let mark):
             writer.byte(1)
             writer.byte(outcome.rawValue)
+            writer.number(UInt32(mark))
         case .crashed(let signal):
             writer.byte(2)
             writer.number(UInt32(bitPattern: signal))
@@ -81,6 +88,10 @@ enum Report: LineMessage {
             writer.byte(3)
             writer.string(user.utf8.prefix(Self.longestName))
             writer.number(uid)
+        case .timedOut: writer.byte(4)
+        case .proxied(let peer):
+            writer.byte(5)
+            writer.string(peer.wire)
         }
         return writer.bytes
     }
@@ -92,14 +103,22 @@ enum Report: LineMessage {
             guard let gate = reader.number(), gate > 0, gate <= pid_t.max else { return nil }
             self = .ready(gate: pid_t(gate))
         case 1:
-            guard let outcome = reader.byte().flatMap({ Answer.Outcome(rawValue: $0) }), outcome != .accepted, outcome != .challenge else { return nil }
-            self = .loginFailed(outcome)
+            guard let outcome = reader.byte().flatMap({ Answer.Outcome(rawValue: $0) }), outcome != .accepted,
+                  outcome != .challenge,
+                  let mark = reader.number(), let mark = UInt16(exactly: mark)
+            else { return nil }
+            self = .loginFailed(outcome, mark: mark)
         case 2:
             guard let signal = reader.number(), (1...64).contains(signal) else { return nil }
             self = .crashed(signal: Int32(signal))
         case 3:
             guard let user = reader.text(atMost: Self.longestName), let uid = reader.number() else { return nil }
             self = .login(user: user, uid: uid)
+        case 4: self = .timedOut
+        case 5:
+            guard let peer = reader.string(atMost: PeerAddress.longestWire).flatMap({ PeerAddress(wire: Array($0)) })
+            else { return nil }
+            self = .proxied(peer)
         default: return nil
         }
         guard reader.isAtEnd else { return nil }
@@ -111,9 +130,14 @@ struct DueReports: Equatable {
     private enum Stage { case forked, serving, loggedIn }
     private var stage = Stage.forked
     private var isServing = false
+    /// Whether the client is a proxy that has not said yet for whom it connects.
+    private var isProxy = false
 
     /// A client has been handed over.
-    mutating func serve() { isServing = true }
+    mutating func serve(isProxy: Bool = false) {
+        isServing = true
+        self.isProxy = isProxy
+    }
 
     /// Whether this report is due.
     mutating func accept(_ report: Report) -> Bool {
@@ -122,7 +146,10 @@ struct DueReports: Equatable {
             stage = .serving
             return true
         case (.serving, .crashed): return true
-        case (.serving, .loginFailed): return isServing
+        case (.serving, .proxied):
+            defer { isProxy = false }
+            return isServing && isProxy
+        case (.serving, .loginFailed), (.serving, .timedOut): return isServing
         case (.serving, .login):
             guard isServing else { return false }
             stage = .loggedIn

@@ -48,7 +48,8 @@ struct ListenerRole {
     private var children: Children
     /// Until then no process is forked ahead: the last one ended before it had a client.
     private var truce = Deadline(after: .zero)
-    private var isRefusing = false
+    private var admission: Admission
+    private var refusals = RefusalLog()
     private var logger: Logger { household.logger }
 
     /// How long sessions have for their goodbyes.
@@ -58,7 +59,11 @@ struct ListenerRole {
         self.household = household
         watchSet = clinux_watch_set()
         children = Children(watchSet: watchSet)
+        admission = Admission(household.settings.admission)
     }
+
+    /// Who is connected and who is refused, for an administrator who asks.
+    var limits: Admission.Report { admission.report(at: .now) }
 
     mutating func run() {
         let sockets = household.listeners.map(\.descriptor)
@@ -111,23 +116,29 @@ struct ListenerRole {
 
     private mutating func serve(_ socket: Int32, _ listener: Listener) {
         defer { close(socket) }
-        guard children.servingCount < household.settings.maxConnections else {
-            return refuse(socket, listener, "Too many connections")
-        }
         let peer = PeerAddress(peerOf: socket)
-        if children.serve(socket, from: peer, usesImplicitTLS: listener.usesImplicitTLS) == nil {
-            guard hire(), children.serve(socket, from: peer, usesImplicitTLS: listener.usesImplicitTLS) != nil else {
-                return refuse(socket, listener, "No resources for another connection")
-            }
+        let connection: NewConnection
+        do throws(AdmissionRefusal) {
+            connection = NewConnection(
+                peer: peer, admission: try admission.connect(from: peer, at: .now, chance: .random(in: 0..<100)),
+                usesImplicitTLS: listener.usesImplicitTLS, isProxy: admission.isProxy(peer))
+        } catch {
+            tell(of: error, peer)
+            return Refusal.send(
+                error.text, code: error.code.name, to: socket, isPlaintext: !listener.usesImplicitTLS && !admission.isProxy(peer))
         }
-        isRefusing = false
+        if children.serve(socket, connection) == nil, !hire() || children.serve(socket, connection) == nil {
+            admission.end(connection.admission)
+            Refusal.send("No resources for another connection", to: socket, isPlaintext: !listener.usesImplicitTLS)
+        }
     }
 
-    private mutating func refuse(_ socket: Int32, _ listener: Listener, _ reason: StaticString) {
-        // One line for a flood, not one for each of it.
-        if !isRefusing { logger.error("connections are refused", metadata: ["reason": "\(reason)"]) }
-        isRefusing = true
-        Refusal.send(reason, to: socket, isPlaintext: !listener.usesImplicitTLS)
+    /// One line for a flood, not one for each of it.
+    private mutating func tell(of refusal: AdmissionRefusal, _ peer: PeerAddress, user: String? = nil) {
+        guard let count = refusals.note(refusal.reason, at: .now) else { return }
+        var metadata: Logger.Metadata = ["peer": "\(peer)", "reason": "\(refusal.reason)", "count": "\(count)"]
+        if let user { metadata["user"] = "\(user)" }
+        logger.warning("refused", metadata: metadata)
     }
 
     // MARK: - Children
@@ -176,9 +187,8 @@ struct ListenerRole {
     /// One message: each child has its turn.
     private mutating func hear(_ process: pid_t) {
         switch children.hear(process) {
-        case .message(.login, _):
-            if let line = children[process]?.line { _ = line.say(Order.admit) }
-        case .message, .nothing: break
+        case .message(let report, _): heed(report, of: process)
+        case .nothing: break
         case .end: children.dismiss(process)
         case .nonsense:
             logger.critical(
@@ -186,6 +196,48 @@ struct ListenerRole {
                 metadata: ["peer": "\(children[process]?.peer?.description ?? "none")", "process": "\(process)"])
             kill(process, SIGKILL)
             children.dismiss(process)
+        }
+    }
+
+    private mutating func heed(_ report: Report, of process: pid_t) {
+        guard let child = children[process], let id = child.admission else { return }
+        switch report {
+        case .ready: break
+        case .loginFailed(.rejected, let mark): charge(id, for: .failure(mark: mark))
+        // The password was right, or could not be asked about.
+        case .loginFailed: break
+        case .timedOut: charge(id, for: .timeout)
+        case .crashed: charge(id, for: .crash)
+        case .proxied(let peer):
+            decide(child) { (admission) throws(AdmissionRefusal) in try admission.reveal(id, as: peer, at: .now) }
+        case .login(let user, _):
+            decide(child) { (admission) throws(AdmissionRefusal) in try admission.logIn(id, as: user, at: .now) }
+        }
+    }
+
+    private mutating func decide(_ child: Child, _ question: (inout Admission) throws(AdmissionRefusal) -> Void) {
+        let order: Order
+        do throws(AdmissionRefusal) {
+            try question(&admission)
+            order = .admit
+        } catch {
+            if let peer = child.peer { tell(of: error, peer, user: child.user) }
+            order = .refuse(error.notice)
+        }
+        _ = child.line?.say(order)
+    }
+
+    private mutating func charge(_ id: Admission.ID, for offence: Penalties.Offence) {
+        guard let offender = admission.charge(id, for: offence, at: .now) else { return }
+        switch offender {
+        case .source(let source):
+            logger.warning("penalty", metadata: ["source": "\(source)"])
+            // Connections that were there before are no reserve.
+            guard let notice = admission.penaltyNotice(for: source, at: .now) else { return }
+            for child in children.strangers(among: admission.strangers(from: source)) {
+                _ = child.line?.say(Order.refuse(notice))
+            }
+        case .user(let user): logger.warning("penalty", metadata: ["user": "\(user)"])
         }
     }
 
@@ -203,11 +255,16 @@ struct ListenerRole {
             let process = waitpid(-1, &status, WNOHANG)
             guard process > 0 else { return }
             // Its last words, which may have come after we last listened.
-            while case .message = children.hear(process) {}
+            while case .message(let report, _) = children.hear(process) { heed(report, of: process) }
             // An orphan is a gate whose monitor has ended.
             guard let child = children.remove(process) else { continue }
             if child.peer == nil, !child.isDismissed { truce = Deadline(after: Self.trucePeriod) }
-            tell(of: ProcessEnd(status: status), process, child)
+            let end = ProcessEnd(status: status)
+            tell(of: end, process, child)
+            if let id = child.admission {
+                if end.isCrash { charge(id, for: .crash) }
+                admission.end(id)
+            }
             if let gate = child.gate { endOrphan(gate) }
         }
     }
@@ -215,7 +272,8 @@ struct ListenerRole {
     private func tell(of end: ProcessEnd, _ process: pid_t, _ child: Child) {
         let peer = child.peer?.description ?? "none"
         switch end {
-        case .exited(0): break
+        // Who ended with its gate has told of that.
+        case .exited(0), .exited(ProcessEnd.withCrashedGate): break
         case .exited(let status):
             logger.error("process failed", metadata: ["peer": "\(peer)", "process": "\(process)", "status": "\(status)"])
         case .killed(let signal):

@@ -23,28 +23,28 @@ func runMonitor(line: Line, _ household: Household) -> Never {
     household.tls?.wipe()                       // as it does the private key
     guard line.say(Report.ready(gate: gate.pid)) else { _exit(0) }
 
-    let client = awaitClient(line, gate, household)
+    let (client, peer) = awaitClient(line, gate, household)
     guard client.send(to: gate.channel.descriptor) else { gate.end(atMost: .seconds(5), line, household.logger) }
     ProcessTitle.change("monitor")
-    let peer = PeerAddress(peerOf: client.socket)
     var logger = household.logger
     logger[metadataKey: "peer"] = "\(peer)"
     logger.info("connect")
     if client.usesImplicitTLS { close(client.socket) }
     MonitorRole(
-        household: household, line: line, gate: gate, client: client.usesImplicitTLS ? nil : client.socket, peer: peer,
-        logger: logger
+        household: household, line: line, gate: gate, client: client, peer: peer, logger: logger
     ).run()
 }
 
 /// Waits until the listener has somebody for us. Ends if it has nobody, or if the gate has ended.
-private func awaitClient(_ line: Line, _ gate: GateProcess, _ household: Household) -> GateClient {
+private func awaitClient(_ line: Line, _ gate: GateProcess, _ household: Household) -> (GateClient, PeerAddress) {
     while true {
         // A gate has nothing to say yet.
         guard let event = try? gate.channel.wait(atMost: nil, alongside: line.descriptor), event == .other else { break }
         switch line.hear(Order.self) {
         case .message(.serve(let usesImplicitTLS), let socket?):
-            return GateClient(socket: socket, usesImplicitTLS: usesImplicitTLS)
+            let peer = PeerAddress(peerOf: socket)
+            let isProxy = peer.address.map { household.proxies.contains($0) } ?? false
+            return (GateClient(socket: socket, usesImplicitTLS: usesImplicitTLS, isProxy: isProxy), peer)
         case .nothing: continue
         case .end, .nonsense, .message: break
         }
@@ -59,8 +59,9 @@ struct MonitorRole: ~Copyable {
     private let gate: GateProcess
     /// The client's socket; `nil` once only the gate can use it, because TLS has begun.
     private var client: Int32?
-    private let peer: PeerAddress
-    private let logger: Logger
+    /// The client, also when a proxy has brought it.
+    private var peer: PeerAddress
+    private var logger: Logger
     private var channel: GateChannel
     private var failures = 0
 
@@ -75,11 +76,11 @@ struct MonitorRole: ~Copyable {
     /// Beyond the gate's own limit: a gate that keeps to its rules ends first.
     private static let slack: Duration = .seconds(30)
 
-    init(household: Household, line: Line, gate: GateProcess, client: Int32?, peer: PeerAddress, logger: Logger) {
+    init(household: Household, line: Line, gate: GateProcess, client: GateClient, peer: PeerAddress, logger: Logger) {
         self.household = household
         self.line = line
         self.gate = gate
-        self.client = client
+        self.client = client.usesImplicitTLS ? nil : client.socket
         self.peer = peer
         self.logger = logger
         self.channel = GateChannel(
@@ -87,7 +88,7 @@ struct MonitorRole: ~Copyable {
             due: DueMessages(
                 tlsIsPossible: household.tls != nil,
                 scramIsPossible: household.accounts.mechanisms.contains(where: \.isSCRAM),
-                attempts: household.policy.attempts),
+                attempts: household.policy.attempts, isProxied: client.isProxy),
             deadline: Deadline(after: household.policy.timeLimit + Self.slack))
     }
 
@@ -108,6 +109,7 @@ struct MonitorRole: ~Copyable {
     mutating func step() throws(GateChannel.Failure) -> Admission? {
         let message = try channel.next()
         switch message.kind {
+        case .proxied: try hearProxied(message)
         case .secured: try hearSecured(message)
         case .credentials: return try hearCredentials(message)
         case .opening: try hearOpening(message)
@@ -115,10 +117,26 @@ struct MonitorRole: ~Copyable {
         case .ended:
             guard let end = GateEnd(code: try channel.body(of: message).first ?? .max) else { throw message.violation }
             logger.info("end without login", metadata: ["reason": "\(end.reason)"])
+            if end == .connection(.timedOut) { _ = line.say(Report.timedOut) }
             gate.end(atMost: Self.slack, line, logger)
         case .handover: throw message.violation
         }
         return nil
+    }
+
+    /// A proxy that is believed has told for whom it connects.
+    private mutating func hearProxied(_ message: GateChannel.Announced) throws(GateChannel.Failure) {
+        let body = try channel.body(of: message)
+        // For itself.
+        guard !body.isEmpty else { return try channel.answer(Answer(.accepted, isLast: false)) }
+        guard let client = PeerAddress(wire: body) else { throw message.violation }
+        logger[metadataKey: "proxy"] = "\(peer)"
+        logger[metadataKey: "peer"] = "\(client)"
+        peer = client
+        logger.info("proxied")
+        let refusal = line.say(Report.proxied(client)) ? line.awaitAdmission() : Line.noAnswer
+        if let refusal { logger.notice("refused", metadata: ["reason": "\(refusal.text)"]) }
+        try channel.answer(refusal.map { Answer($0) } ?? Answer(.accepted, isLast: false))
     }
 
     private mutating func hearSecured(_ message: GateChannel.Announced) throws(GateChannel.Failure) {
@@ -147,14 +165,16 @@ struct MonitorRole: ~Copyable {
         let body = try channel.body(of: message)
         defer { body.wipe() }
         guard let attempt = LoginAttempt(wire: body) else { throw message.violation }
+        if try isRefused() { return nil }
         let started = ContinuousClock.now
         let result = attempt.credentials.map { ask(.password($0)) } ?? .refused(.rejected, reason: "not acceptable")
-        return try conclude(result, attempt.mechanism, user: attempt.credentials?.user, started)
+        return try conclude(result, attempt.mechanism, user: attempt.credentials?.user, mark: attempt.mark, started)
     }
 
     /// The gate has a challenge then, or has been told, late, that there is none.
     private mutating func hearOpening(_ message: GateChannel.Announced) throws(GateChannel.Failure) {
         guard let attempt = SCRAMAttempt(wire: try channel.body(of: message)) else { throw message.violation }
+        if try isRefused() { return }
         let started = ContinuousClock.now
         let opening = attempt.opening
         let result = opening.map { ask(.opening($0)) } ?? .refused(.rejected, reason: "not acceptable")
@@ -180,10 +200,20 @@ struct MonitorRole: ~Copyable {
         return try conclude(result, exchange.attempt.mechanism, user: exchange.opening.user, started)
     }
 
+    /// Whether the listener has had enough of where this client comes from; then it has been told.
+    private func isRefused() throws(GateChannel.Failure) -> Bool {
+        guard case .message(.refuse(let notice), _) = line.hear(Order.self) else { return false }
+        logger.notice("login refused", metadata: ["reason": "\(notice.text)"])
+        try channel.answer(Answer(notice))
+        return true
+    }
+
     /// A failure is answered late, counted from when the attempt was made: that somebody is not there must not be told by
     /// how long it took to find out.
     private mutating func conclude(
-        _ result: AuthenticatorResult, _ mechanism: LoginAttempt.Mechanism, user: String?, _ started: ContinuousClock.Instant
+        _ result: AuthenticatorResult, _ mechanism: LoginAttempt.Mechanism, user: String?,
+        // Of SCRAM nobody here can tell whether the password is the same as before.
+        mark: UInt16 = .random(in: .min ... .max), _ started: ContinuousClock.Instant
     ) throws(GateChannel.Failure) -> Admission? {
         let (verdict, reason): (Verdict, String)
         switch result {
@@ -197,7 +227,7 @@ struct MonitorRole: ~Copyable {
             metadata: [
                 "user": "\(user ?? "")", "mechanism": "\(mechanism.name)", "verdict": "\(verdict)", "reason": "\(reason)",
             ])
-        _ = line.say(Report.loginFailed(.init(verdict)))
+        _ = line.say(Report.loginFailed(.init(verdict), mark: mark))
         try wait(household.policy.delay(afterFailure: failures) - (ContinuousClock.now - started))
         try channel.answer(Answer(.init(verdict), isLast: failures >= household.policy.attempts))
         return nil
@@ -250,6 +280,7 @@ struct MonitorRole: ~Copyable {
         case .end(.closed): break  // What became of the gate says more.
         case .end(let end):
             logger.error("gate does not answer", metadata: ["reason": "\(end)"])
+            if end == .timedOut { _ = line.say(Report.timedOut) }
             kill(gate.pid, SIGKILL)
         case .notDue(let kind, let length):
             logger.critical("gate broke the protocol", metadata: ["kind": "\(kind)", "length": "\(length)"])

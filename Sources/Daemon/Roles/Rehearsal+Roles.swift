@@ -30,7 +30,7 @@ func rehearseRoles(_ household: Household) {
 private func rehearseLine(_ listener: Line, _ child: Line) {
     var due = DueReports()
     due.serve()
-    for report in [Report.ready(gate: 1), .loginFailed(.rejected), .login(user: "a", uid: 1)] {
+    for report in [Report.ready(gate: 1), .loginFailed(.rejected, mark: 0), .login(user: "a", uid: 1)] {
         guard child.say(report), case .message(let heard, _) = listener.hear(Report.self), due.accept(heard) else { return }
     }
     guard listener.say(Order.serve(usesImplicitTLS: true), passing: child.descriptor) else { return }
@@ -44,7 +44,8 @@ private func rehearseChannel(
 ) {
     let process = GateProcess(pid: getpid(), channel: Connection(descriptor: monitor, shutdown: household.signals.end))
     let channel = MonitorChannel(descriptor: gate)
-    var role = MonitorRole(household: household, line: line, gate: process, client: nil, peer: peer, logger: logger)
+    let nobody = GateClient(socket: -1, usesImplicitTLS: true, isProxy: false)
+    var role = MonitorRole(household: household, line: line, gate: process, client: nobody, peer: peer, logger: logger)
     // Nobody waits: whatever is read was written before.
     let early = GateChannel(connection: process.channel, due: .afterLogin, deadline: Deadline(after: .seconds(1)))
     do {

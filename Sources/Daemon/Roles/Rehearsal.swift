@@ -57,6 +57,7 @@ private let script = Array("""
 
 /// Lets everybody in, to a room in which there is nothing.
 private final class Doorman: GateMonitor {
+    func reveal(_ client: PeerAddress?) -> Notice? { nil }
     func secured(_ information: TLSInformation) {}
     func judge(_ attempt: LoginAttempt) -> Answer { Answer(.accepted, isLast: true) }
     func challenge(_ attempt: SCRAMAttempt) -> Answer { Answer(.unavailable, isLast: true) }

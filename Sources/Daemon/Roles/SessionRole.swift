@@ -74,25 +74,10 @@ private func withStore<Result>(_ login: Login, _ logger: Logger, _ body: () thro
 
 /// Returns if the listener lets this user in.
 func awaitAdmission(_ login: Login, _ logger: Logger) {
-    let patience = Deadline(after: .seconds(60))
-    while true {
-        var polled = pollfd(fd: login.line.descriptor, events: Int16(POLLIN), revents: 0)
-        let ready = poll(&polled, 1, patience.milliseconds)
-        if ready < 0, errno == EINTR { continue }
-        let answer: Answer.Outcome
-        switch ready > 0 ? login.line.hear(Order.self) : .end {
-        case .message(.admit, _): return
-        case .nothing: continue
-        case .message(.refuse, _):
-            answer = .overLimit
-            logger.notice("login refused", metadata: ["reason": "too many connections of this user"])
-        case .message, .nonsense, .end:
-            answer = .unavailable
-            logger.error("the listener does not answer")
-        }
-        try? login.gateChannel.answer(Answer(answer, isLast: true))
-        endWithGate(login, logger)
-    }
+    guard let refusal = login.line.awaitAdmission() else { return }
+    logger.notice("login refused", metadata: ["reason": "\(refusal.text)"])
+    try? login.gateChannel.answer(Answer(refusal))
+    endWithGate(login, logger)
 }
 
 /// Tells the gate that the client is in, and takes what it had read beyond that.
@@ -158,7 +143,7 @@ private func endWithGate(_ login: Login, _ logger: Logger) -> Never {
     case .exited: _exit(0)
     case .killed(let signal):
         logger.critical("gate crashed", metadata: ["process": "\(login.gate.pid)", "signal": "\(ProcessEnd.name(of: signal))"])
-        _exit(0)
+        _exit(ProcessEnd.withCrashedGate)
     case nil:
         logger.critical("gate does not end", metadata: ["process": "\(login.gate.pid)"])
         _exit(1)

@@ -71,6 +71,17 @@ package enum ProcessEnd: Equatable {
         self.init(status: status)
     }
 
+    /// The status of a session whose gate has crashed.
+    static let withCrashedGate: Int32 = 3
+
+    /// Whether it may have been an attack that failed. An administrator's kill(1) and the kernel's for want of memory are none.
+    var isCrash: Bool {
+        switch self {
+        case .exited(let status): status == Self.withCrashedGate
+        case .killed(let signal): ![SIGKILL, SIGTERM, SIGINT, SIGHUP].contains(signal)
+        }
+    }
+
     package static func name(of signal: Int32) -> String {
         let names: [Int32: String] = [
             SIGILL: "SIGILL", SIGTRAP: "SIGTRAP", SIGABRT: "SIGABRT", SIGBUS: "SIGBUS", SIGFPE: "SIGFPE", SIGKILL: "SIGKILL",

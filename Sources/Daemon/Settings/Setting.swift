@@ -35,6 +35,8 @@ struct Setting: Sendable {
         static let secret = Traits(rawValue: 2)
         /// Changes when the daemon is started, not when it reads its settings again.
         static let needsRestart = Traits(rawValue: 4)
+        /// Means nothing without processes of their own.
+        static let needsFork = Traits(rawValue: 8)
     }
 
     /// In the order of the manual.
@@ -95,11 +97,60 @@ struct Setting: Sendable {
         Setting("failure-delay", nil, .time(0...60), \.failureDelay,
                 "How late a failed login is answered; each further one on the connection takes twice as long."),
         Setting("login-timeout", nil, .time(1...3600), \.loginTimeout, "Time to log in."),
+
+        // How many, and who not.
         Setting("max-connections", nil, .number("NUMBER", 1...1_000_000), \.maxConnections, "Connections at one time."),
         Setting("spares", nil, .number("NUMBER", 0...1000), \.spares,
                 "With --fork: processes that wait for connections to come, so that these need not wait.",
                 details: "A connection is served by a pair of processes; two forks and what each gives up take longer than a "
                     + "greeting. A pair that waits takes some 200 KiB."),
+        Setting("max-connections-per-address", nil, .number("NUMBER", 1...1_000_000), \.limits.connectionsPerAddress,
+                "Connections from one address, or from one network of the size that --address-prefix-ipv4 and "
+                    + "--address-prefix-ipv6 say.", [.needsFork]),
+        Setting("max-connections-per-user", nil, .number("NUMBER", 1...1_000_000), \.limits.connectionsPerUser,
+                "Connections of one user who has logged in.", [.needsFork]),
+        Setting("max-startups", nil, .startups, \.limits.startups,
+                "Connections that have not logged in yet: from BEGIN on, RATE percent of new ones are refused by chance, and the "
+                    + "more of them there are the more, until from FULL on all are.", [.needsFork]),
+        Setting("max-startups-per-address", nil, .number("NUMBER", 1...1_000_000), \.limits.startupsPerAddress,
+                "Connections from one address that have not logged in yet.", [.needsFork]),
+        Setting("address-prefix-ipv4", nil, .number("BITS", 8...32), \.limits.prefixIPv4,
+                "Addresses that share so many bits are counted as one.", [.needsFork]),
+        Setting("address-prefix-ipv6", nil, .number("BITS", 16...128), \.limits.prefixIPv6,
+                "The same for IPv6, where a customer has a whole network.", [.needsFork]),
+        Setting("allow", nil, .network, \.allowed, separator: ",",
+                "A network that may connect, such as `192.0.2.0/24` or `2001:db8::/32`; several may stand in one value, with commas "
+                    + "between them.",
+                details: "Of all networks here and in --deny that an address is in, the smallest decides; where one is in both, it "
+                    + "is denied. An address in none of them may connect unless any network is allowed.",
+                default: "none, which is everybody", [.needsFork]),
+        Setting("deny", nil, .network, \.denied, separator: ",", "A network that may not connect.",
+                default: "none", [.needsFork]),
+        Setting("proxy-from", nil, .network, \.proxies, separator: ",",
+                "A network of proxies, such as HAProxy and nginx: whoever connects from there must begin with a PROXY header, "
+                    + "before TLS, and is believed. Logs, limits and penalties know the client that it names.",
+                details: "Nobody else should be able to connect from there.", default: "none"),
+        Setting("limit-exempt", nil, .networkOrNone, \.exempt, separator: ",",
+                "A network whose addresses have neither limits nor penalties of their own, such as that of a web mail server, or "
+                    + "`none`.",
+                default: "127.0.0.0/8,::1", [.needsFork]),
+        Setting("penalty-failure", nil, .seconds(0...3600), \.limits.penalties.failure,
+                "What a failed login costs its address; one with the same wrong password as before costs a tenth.",
+                details: "Penalties add up, and are paid back by time. Whoever owes --penalty-begin is refused until nothing is "
+                    + "owed.", [.needsFork]),
+        Setting("penalty-timeout", nil, .seconds(0...3600), \.limits.penalties.timeout,
+                "What a connection costs on which nobody logs in before --login-timeout.", [.needsFork]),
+        Setting("penalty-crash", nil, .seconds(0...86_400), \.limits.penalties.crash,
+                "What a process that crashes costs: before login the address, after it the user.", [.needsFork]),
+        Setting("penalty-begin", nil, .seconds(1...86_400), \.limits.penalties.begin,
+                "What must be owed before anybody is refused.", [.needsFork]),
+        Setting("penalty-longest", nil, .seconds(1...604_800), \.limits.penalties.longest, "The most that can be owed.",
+                [.needsFork]),
+        Setting("idle-timeout", nil, .time(1800...604_800), \.idleTimeout,
+                "Silence after which a client is logged out; not while it waits with IDLE."),
+        Setting("keepalive", nil, .time(0...32_400), \.keepalive,
+                "Silence after which the system asks whether a client is still there, once a minute; after 8 minutes without an "
+                    + "answer the connection is over. 0 never asks."),
 
         // Mail.
         Setting("storage", "s", .oneOf("STORAGE"), \.storage, "Where mail is kept: `memory` or `maildir`.",

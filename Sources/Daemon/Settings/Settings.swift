@@ -1,5 +1,6 @@
 import Authentication
 import Logging
+import Transport
 
 /// Everything that an administrator may choose. The names, defaults and meanings are in `Setting.all`.
 public struct Settings: Sendable {
@@ -36,6 +37,14 @@ public struct Settings: Sendable {
     public var firstValidUID: UInt32 = 1000
     public var maxConnections = 10_000
     public var spares = 8
+    var limits = AdmissionLimits()
+    var allowed: [IPNetwork] = []
+    var denied: [IPNetwork] = []
+    /// `nil` is nobody; empty is this machine.
+    var exempt: [IPNetwork?] = []
+    var proxies: [IPNetwork] = []
+    public var idleTimeout: Duration = .seconds(1800)
+    public var keepalive: Duration = .seconds(240)
     public var failureDelay: Duration = .seconds(1)
     public var loginTimeout: Duration = .seconds(180)
     public var log: LogTarget = .stderr
@@ -60,6 +69,16 @@ public struct Settings: Sendable {
     /// An error in the value of a setting, which begins with the place where it was given.
     func error(in name: String, _ reason: String) -> StartError {
         (given.last { $0.setting.name == name }?.origin ?? .option).error(name, reason, .configuration)
+    }
+
+    /// What the listener holds connections to.
+    var admission: AdmissionLimits {
+        var limits = limits
+        limits.connections = maxConnections
+        limits.access = AccessList(allowed: allowed, denied: denied)
+        if !exempt.isEmpty { limits.exempt = IPNetworkSet(exempt.compactMap { $0 }) }
+        limits.proxies = IPNetworkSet(proxies)
+        return limits
     }
 
     /// With --port that one, else those that clients know.

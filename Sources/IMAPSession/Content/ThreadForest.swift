@@ -20,6 +20,8 @@ struct ThreadForest {
     private let messages: [ThreadedMessage]
     private let references: [UInt64]
     private var nodes: [Node] = []
+    /// Nodes that linking may still look at on the way up.
+    private var stepsLeft = 0
     private var roots: [Int] = []
 
     init(_ messages: ThreadedMessages) {
@@ -76,6 +78,7 @@ struct ThreadForest {
 
     private mutating func link() {
         nodes.reserveCapacity(messages.count + messages.count / 4)
+        stepsLeft = 1_000_000 + 64 * (messages.count + references.count)
         var byID = HashTable(capacity: messages.count)
 
         func node(_ id: UInt64, _ nodes: inout [Node]) -> Int {
@@ -116,12 +119,16 @@ struct ThreadForest {
         nodes[parent].isParent = true
     }
 
-    /// Whether `node` is `other` or above it.
-    private func isAncestor(_ node: Int, of other: Int) -> Bool {
+    /// Whether `node` is `other` or above it, or it would take too long to find out: then they are not linked.
+    ///
+    /// References that somebody has made up can ask for the way up a deep thread again and again; those of real mail never
+    /// come near the limit.
+    private mutating func isAncestor(_ node: Int, of other: Int) -> Bool {
         guard nodes[node].isParent else { return node == other }
         var current = other
         while current >= 0 {
-            if current == node { return true }
+            stepsLeft -= 1
+            if current == node || stepsLeft < 0 { return true }
             current = Int(nodes[current].parent)
         }
         return false
