@@ -54,7 +54,7 @@ final class IndexFile {
             return nil
         }
         self.header = header
-        whole = rows ? IndexHeader.Section.first.reduce(0) { $0 | $1.bit } : 0
+        whole = Set(rows ? IndexHeader.Section.first : [])
         map = bytes
         count = header.count
         func column<T>(_ section: IndexHeader.Section, _ type: T.Type) -> UnsafeMutablePointer<T> {
@@ -78,21 +78,20 @@ final class IndexFile {
         munmap(map.baseAddress, map.count)
     }
 
-    /// Sections that were found whole, as bits. Once a section is, the session may change it in its map.
-    private var whole: UInt32
-    private static let everything = IndexHeader.Section.allCases.reduce(0) { $0 | $1.bit }
+    /// Sections that were found whole. Once a section is, the session may change it in its map.
+    private var whole: Set<IndexHeader.Section>
 
     /// Whether sections are whole: to be asked before they are used, if they are not among the first.
     func verify(_ sections: [IndexHeader.Section]) -> Bool {
-        for section in sections where whole & section.bit == 0 {
+        for section in sections where !whole.contains(section) {
             guard header.verifies(UnsafeRawBufferPointer(map), [section]) else { return false }
-            whole |= section.bit
+            whole.insert(section)
         }
         return true
     }
 
     /// Whether all of it is whole.
-    func verifyRest() -> Bool { whole == Self.everything || verify(IndexHeader.Section.allCases) }
+    func verifyRest() -> Bool { whole.count == IndexHeader.Section.allCases.count || verify(IndexHeader.Section.allCases) }
 
     func bytes(_ section: IndexHeader.Section) -> UnsafeRawBufferPointer {
         let place = header.sections[section.rawValue]
@@ -163,8 +162,6 @@ struct IndexHeader {
         static let first: [Section] = [
             .uid, .flags, .nameFlags, .place, .modSequence, .keywordSets, .oddInfos, .keywords, .expunged,
         ]
-
-        fileprivate var bit: UInt32 { 1 << UInt32(rawValue) }
 
         /// Bytes for each message; `nil` where there are none for a message, or not as many for each.
         var stride: Int? {
