@@ -80,6 +80,9 @@ let package = Package(
         // What whoever has taken over a role would try.
         .target(name: "CEscape", path: "Tests/CEscape"),
         .executableTarget(name: "escape", dependencies: ["Daemon", "Privilege", "CLinux", "CEscape"], path: "Tests/Escape"),
+        // A program that StoreTests start: it breaks its own system calls. No target depends on it, so that nothing else is broken.
+        .target(name: "CFaults", path: "Tests/CFaults"),
+        .executableTarget(name: "FaultSubject", dependencies: ["Maildir", "CLinux", "CFaults"], path: "Tests/FaultSubject"),
         // Programs and daemons that tests start, messages that they read, and chance that can be repeated.
         .target(name: "TestSupport", dependencies: ["COpenSSL"], path: "Tests/TestSupport"),
     ],

@@ -94,10 +94,12 @@ extension Handle {
         return fstat(raw, &status) == 0 ? status : nil
     }
 
-    /// Whether there is a directory of this name, or a link to one.
+    /// Whether there is a directory of this name, or a link to one. `errno` tells why not.
     func hasDirectory(_ name: some Collection<UInt8>) -> Bool {
         var status = stat()
-        return withName(name) { fstatat(raw, $0, &status, 0) } == 0 && status.isDirectory
+        guard withName(name, { fstatat(raw, $0, &status, 0) }) == 0 else { return false }
+        if !status.isDirectory { errno = ENOTDIR }
+        return status.isDirectory
     }
 
     func sync() -> Bool { fsync(raw) == 0 }
@@ -142,6 +144,19 @@ extension Handle {
         }
         guard rename(temporary, to: self, name), sync() else { throw failure("replacing", name) }
     }
+}
+
+/// Which file it is, whatever its names.
+struct Inode: Equatable, Comparable {
+    let device: dev_t
+    let number: ino_t
+
+    init(_ status: stat) {
+        device = status.st_dev
+        number = status.st_ino
+    }
+
+    static func < (a: Inode, b: Inode) -> Bool { (a.device, a.number) < (b.device, b.number) }
 }
 
 extension stat {

@@ -11,12 +11,14 @@ struct LogFile {
     static let name = Array("imapd.log".utf8)
     /// The log before this one, for repairs.
     static let oldName = Array("imapd.log.old".utf8)
+    /// A second name of the log, for when the first is lost.
+    static let spareName = Array("imapd.log.spare".utf8)
     /// There while a repair is under way, and afterwards if it was cut short.
     static let repairName = Array("imapd.log.repair".utf8)
 
     let file: Handle
     let header: LogHeader
-    private let inode: (dev_t, ino_t)
+    let inode: Inode
     /// Up to here it was read and applied.
     var position: Int
     /// The checksum of the transaction before `position`, or of the header.
@@ -33,7 +35,7 @@ struct LogFile {
               let header = bytes.withUnsafeBytes({ LogHeader(from: $0) }) else { return nil }
         self.file = file
         self.header = header
-        inode = (status.st_dev, status.st_ino)
+        inode = Inode(status)
         position = LogHeader.byteCount
         chain = bytes.withUnsafeBytes { crc32c($0) }
     }
@@ -62,7 +64,7 @@ struct LogFile {
 
     /// Its size if it still is the mailbox's log; `nil` if that was replaced or removed.
     func size(in directory: Handle) -> Int? {
-        guard let status = directory.status(Self.name), status.st_ino == inode.1, status.st_dev == inode.0 else { return nil }
+        guard let status = directory.status(Self.name), Inode(status) == inode else { return nil }
         return Int(status.st_size)
     }
 
@@ -107,17 +109,24 @@ struct LogFile {
         }
     }
 
+    /// Writes a transaction in its frame. Returns its checksum, which the next one has in its own.
+    static func write(to writer: inout ByteWriter, after chain: UInt32, _ body: (inout ByteWriter) -> Void) -> UInt32 {
+        let start = writer.bytes.count
+        writer.number(Frame.mark)
+        writer.raw(repeatElement(0, count: Frame.byteCount - 4))
+        writer.number(chain, at: start + 12)
+        body(&writer)
+        writer.number(UInt32(truncatingIfNeeded: writer.bytes.count - start - Frame.byteCount), at: start + 4)
+        let crc = writer.bytes.withUnsafeBytes { crc32c(UnsafeRawBufferPointer(rebasing: $0[(start + 12)...])) }
+        writer.number(crc, at: start + 8)
+        return crc
+    }
+
     /// Appends a transaction, durably if `sync`. If it fails the file is as it was.
     mutating func append(_ transaction: Transaction, sync: Bool) throws(StoreError) {
         var writer = ByteWriter()
-        writer.number(Frame.mark)
-        writer.raw(repeatElement(0, count: Frame.byteCount - 4))
-        writer.number(chain, at: 12)
-        transaction.write(to: &writer)
+        let crc = Self.write(to: &writer, after: chain) { transaction.write(to: &$0) }
         guard writer.bytes.count - Frame.byteCount <= Frame.longest else { throw .io(.fileTooLarge, doing: "writing imapd.log") }
-        writer.number(UInt32(writer.bytes.count - Frame.byteCount), at: 4)
-        let crc = writer.bytes.withUnsafeBytes { crc32c(UnsafeRawBufferPointer(rebasing: $0[12...])) }
-        writer.number(crc, at: 8)
         guard writer.bytes.withUnsafeBytes({ file.write($0, at: position) }), !sync || fdatasync(file.raw) == 0 else {
             let error = failure("writing imapd.log")
             _ = ftruncate(file.raw, off_t(position))

@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import IMAPTypes
+import Logging
 import MailStore
 
 /// Writing the index, and beginning the log anew.
@@ -44,6 +45,7 @@ extension Mailbox {
         // The index first: alone it is complete, a log without its index is not.
         try directory.root.replaceFile(IndexFile.name, with: indexBytes)
         try directory.root.replaceFile(LogFile.name, with: logBytes)
+        keepSpare(directory.root)
         guard let log = try LogFile(in: directory.root), log.header.generation == header.generation else {
             throw failure("reopening imapd.log of", directory.folder.directory)
         }
@@ -58,6 +60,80 @@ extension Mailbox {
             _ = directory.root.unlink(oldName)
             _ = directory.root.link(name, to: directory.root, oldName)
         }
+    }
+
+    /// Gives the log a second name. A copy would be no use: it would not grow with it.
+    static func keepSpare(_ root: Handle) {
+        _ = root.unlink(LogFile.spareName)
+        _ = root.link(LogFile.name, to: root, LogFile.spareName)
+    }
+
+    /// Under the lock: if `imapd.log` was removed, or an old one put in its place, the present one is still there under its
+    /// second name.
+    ///
+    /// Whether it is the present one to the last byte cannot be known for certain: see `goOnBehind`.
+    static func restoreLog(_ directory: MailboxDirectory, _ logger: Logger) throws(StoreError) -> Bool {
+        let log = try LogFile(in: directory.root), mark = directory.mark
+        guard let spare = try LogFile(in: directory.root, name: LogFile.spareName), let status = spare.file.status(),
+              log?.inode != spare.inode else { return false }
+        if let log, let size = log.file.status()?.st_size {
+            // It must go further than what there is. In a backup that was put back it is a file of its own, and does not.
+            guard (spare.header.generation, status.st_size) > (log.header.generation, size) else { return false }
+        }
+        if let mark {
+            guard mark.generation == spare.header.generation, mark.length <= UInt64(status.st_size),
+                  mark.uidValidity == spare.header.uidValidity else { return false }
+        }
+        let temporary = LogFile.name + Array(".tmp".utf8)
+        _ = directory.root.unlink(temporary)
+        guard directory.root.link(LogFile.spareName, to: directory.root, temporary),
+              directory.root.rename(temporary, to: directory.root, LogFile.name), directory.root.sync() else {
+            throw failure("restoring imapd.log of", directory.folder.directory)
+        }
+        logger.warning("The log was missing or an old one; its second name has led to the present one")
+        return true
+    }
+
+    /// Under the lock: finishes a checkpoint that was cut short after the index got its name and before the log did.
+    ///
+    /// The index has the checksum of the header that its log will have, and all but one place of that header is in the index: how
+    /// far the old log went. What others have written behind that place since goes into the new log too.
+    static func finishCheckpoint(_ directory: MailboxDirectory) throws(StoreError) -> Bool {
+        guard let index = try IndexFile(in: directory.root, rows: false)?.header, let old = try LogFile(in: directory.root),
+              index.generation > old.header.generation, index.uidValidity == old.header.uidValidity,
+              index.mailboxID == old.header.mailboxID, index.logPosition == UInt64(LogHeader.byteCount),
+              let size = old.file.status().map({ Int($0.st_size) }), size < 1 << 31 else { return false }
+        guard let bytes = old.file.read(at: 0, count: size) else { throw failure("reading imapd.log of", directory.folder.directory) }
+        var header = LogHeader(generation: index.generation, uidValidity: index.uidValidity, mailboxID: index.mailboxID,
+                               summary: index.summary)
+        let new: [UInt8]? = bytes.withUnsafeBytes { bytes in
+            var offset = LogHeader.byteCount, chain = old.chain
+            var writer: ByteWriter?
+            while true {
+                if writer == nil {
+                    header.baseLength = UInt64(offset)
+                    header.baseChain = chain
+                    // Whether whoever has read the old log knows all that the index says.
+                    for base in [old.header.generation, .max] where writer == nil {
+                        header.baseGeneration = base
+                        let start = header.bytes()
+                        if start.withUnsafeBytes({ crc32c($0) }) == index.logChain { writer = ByteWriter(bytes: start) }
+                    }
+                    if writer != nil { chain = index.logChain }
+                }
+                guard let frame = LogFile.frame(bytes, at: offset) else { return writer?.bytes }
+                offset = frame.body.upperBound
+                if writer == nil {
+                    chain = frame.crc
+                } else {
+                    chain = LogFile.write(to: &writer!, after: chain) { $0.raw(bytes[frame.body]) }
+                }
+            }
+        }
+        guard let new else { return false }
+        try directory.root.replaceFile(LogFile.name, with: new)
+        keepSpare(directory.root)
+        return true
     }
 
     /// The file: header, then the sections, each at a multiple of 8.

@@ -33,22 +33,16 @@ extension Mailbox {
             uidValidity = try account.begin(directory.folder, id: id)
         }
 
+        // The newest index that is whole, and the logs from there on, oldest first: what comes later has the last word.
         var salvage = Salvage()
-        if let index, index.header.uidValidity == uidValidity {
-            salvage.take(index)
-            if let log, log.header.uidValidity == uidValidity, log.header.generation >= index.header.generation {
-                salvage.take(log)
-            }
-        } else {
-            // Oldest first: what comes later has the last word.
-            var generation: UInt64 = 0
-            if let old = try wholeIndex(directory, IndexFile.oldName), old.header.uidValidity == uidValidity {
-                salvage.take(old)
-                generation = old.header.generation
-            }
-            for log in [try LogFile(in: directory.root, name: LogFile.oldName), log] {
-                if let log, log.header.uidValidity == uidValidity, log.header.generation >= generation { salvage.take(log) }
-            }
+        let newestIndex = [index, try wholeIndex(directory, IndexFile.oldName)].compactMap(\.self)
+            .filter { $0.header.uidValidity == uidValidity }.max { $0.header.generation < $1.header.generation }
+        if let newestIndex { salvage.take(newestIndex) }
+        var logs = [log, try LogFile(in: directory.root, name: LogFile.oldName)].compactMap(\.self)
+        if let spare = try LogFile(in: directory.root, name: LogFile.spareName), spare.inode != log?.inode { logs.append(spare) }
+        for log in logs.sorted(by: { $0.header.generation < $1.header.generation })
+        where log.header.uidValidity == uidValidity && log.header.generation >= newestIndex?.header.generation ?? 0 {
+            salvage.take(log)
         }
         let newest = max(log?.header.generation ?? 0, index?.header.generation ?? 0)
         var isComplete = isFirst
@@ -206,6 +200,9 @@ private struct Salvage {
                 entry.row.nameFlags = info.withUnsafeBytes { FileName.info($0) }.flags
                 entry.info = info
             }
+        case .arriving:
+            // What came in is kept: that it was cut short cannot be known of a log that may have lost its end.
+            break
         case .details(let uid, let date, let size):
             forEach(uid > 0 ? [uid...uid] : []) { entry in
                 entry.row.internalDate = date == unknownDate ? nil : date

@@ -79,9 +79,16 @@ extension Mailbox {
                 transaction.summary.cur = DirectoryState()
             }
             for (_, group) in groups { transaction.entries.append(.named(group.place, group.flags, group.rows.ranges)) }
-            if !transaction.entries.isEmpty { try commit(transaction, sync: false) }
-            // Only if something was got done: what cannot be renamed now is left for another day.
-            return !transaction.entries.isEmpty
+            // What cannot be renamed now is left for another day.
+            if transaction.entries.isEmpty { return false }
+            // The names first: if the log told of one that a power cut then takes back, the old name would be taken for another
+            // program's wish.
+            guard directory.cur.sync() else {
+                state.summary.cur = DirectoryState()
+                throw failure("syncing", directory.folder.directory)
+            }
+            try commit(transaction, sync: false)
+            return true
         }
     }
 

@@ -56,8 +56,35 @@ final class Mailbox {
         }
         try directory.lock()
         defer { directory.unlock() }
-        if let state = try assemble(directory, logger, hasRows: hasRows, isLocked: true) { return state }
+        if let state = try assembleLocked(directory, account, logger, hasRows: hasRows) { return state }
         return try repair(directory, account, logger)
+    }
+
+    /// Under the lock: what is only half done is finished first. `nil` if that does not make the files whole.
+    private static func assembleLocked(
+        _ directory: MailboxDirectory, _ account: Account, _ logger: Logger, hasRows: Bool
+    ) throws(StoreError) -> MailboxState? {
+        if let state = try assemble(directory, logger, hasRows: hasRows, isLocked: true) { return state }
+        let isRestored = try restoreLog(directory, logger), isFinished = try finishCheckpoint(directory)
+        guard isRestored || isFinished,
+              var state = try assemble(directory, logger, hasRows: hasRows, isLocked: true) else { return nil }
+        if isRestored { try goOnBehind(&state, directory, account) }
+        return state
+    }
+
+    /// Whatever was given or told after what the files say, is not given or told again.
+    private static func goOnBehind(
+        _ state: inout MailboxState, _ directory: MailboxDirectory, _ account: Account
+    ) throws(StoreError) {
+        var transaction = Transaction(summary: state.summary)
+        let ceiling = account.mailbox(directory.folder)?.ceiling ?? 0
+        transaction.summary.uidNext = max(state.summary.uidNext, ceiling)
+        transaction.summary.ceiling = max(state.summary.ceiling, ceiling)
+        transaction.summary.modSequence = max(state.summary.modSequence, UInt64(max(now(), 0) / 1_000_000))
+        try state.log.append(transaction, sync: true)
+        var news: News?
+        state.apply(transaction, news: &news)
+        directory.setMark(state.mark)
     }
 
     /// `nil` if the files are not there, do not belong together, or do not reach as far as they did.
@@ -133,7 +160,7 @@ final class Mailbox {
 
     /// Under the lock: reads everything anew, and repairs it if need be.
     func reload() throws(StoreError) {
-        if let state = try Self.assemble(directory, logger, hasRows: hasRows, isLocked: true) {
+        if let state = try Self.assembleLocked(directory, account, logger, hasRows: hasRows) {
             self.state = state
         } else {
             state = try Self.repair(directory, account, logger)
@@ -159,19 +186,28 @@ final class Mailbox {
             lockDepth -= 1
             if lockDepth == 0 { directory.unlock() }
         }
-        if lockDepth == 1 { try catchUp(isLocked: true) }
+        if lockDepth == 1 {
+            try catchUp(isLocked: true)
+            undoArrivals()
+        }
         return try body()
     }
 
     /// Under the lock: writes a transaction to the log and takes it in. `isNews` tells whether the session must hear of it.
     func commit(_ transaction: Transaction, sync: Bool = true, isNews: Bool = false) throws(StoreError) {
+        try write(transaction, sync: sync, isNews: isNews)
+        // Mostly this is done while the session is idle; but a session that never is must not make others read a log without end.
+        if hasRows, state.log.position > 4 * Self.longestLog { try? checkpoint() }
+    }
+
+    /// `commit`, and no checkpoint.
+    func write(_ transaction: Transaction, sync: Bool = true, isNews: Bool = false) throws(StoreError) {
         var transaction = transaction
         try raiseCeiling(of: &transaction.summary)
         try state.log.append(transaction, sync: sync)
         take(transaction, isNews: isNews)
-        directory.setMark(state.mark)
-        // Mostly this is done while the session is idle; but a session that never is must not make others read a log without end.
-        if hasRows, state.log.position > 4 * Self.longestLog { try? checkpoint() }
+        // A power cut may take what was not synced from the log, and leave the mark.
+        if sync { directory.setMark(state.mark) }
     }
 
     func take(_ transaction: Transaction, isNews: Bool) {

@@ -65,7 +65,7 @@ final class MailboxDirectory {
         lockFile.file.read(at: 0, count: LogMark.byteCount).flatMap { bytes in bytes.withUnsafeBytes { LogMark(from: $0) } }
     }
 
-    /// Not synced: it is there for logs that are cut or replaced by older ones, and a power cut does neither.
+    /// Not synced: what it marks is.
     func setMark(_ mark: LogMark) {
         _ = mark.bytes().withUnsafeBytes { lockFile.file.write($0, at: 0) }
     }

@@ -8,6 +8,8 @@ struct MailboxState {
     var keywords: [Keyword]
     /// `nil` where only the summary is wanted.
     var table: MessageTable?
+    /// Files that the last transaction announced: if whoever wrote it has let go of the lock, it was cut short.
+    var arriving: [[UInt8]] = []
 
     var uidValidity: UIDValidity { UIDValidity(log.header.uidValidity) ?? UIDValidity(1)! }
 
@@ -68,14 +70,19 @@ struct MailboxState {
     /// asked for.
     mutating func apply(_ transaction: Transaction, news: inout News?) {
         summary = transaction.summary
+        arriving = []
         for entry in transaction.entries {
             if case .keyword(let keyword) = entry {
                 if keywords.count < KeywordSet.capacity { keywords.append(keyword) }
                 continue
             }
+            if case .arriving(let names) = entry {
+                arriving = names
+                continue
+            }
             guard let table else { continue }
             switch entry {
-            case .keyword: break
+            case .keyword, .arriving: break
             case .add(let row, let base, let info):
                 // Never out of order, whatever the file says: the table is searched by halves.
                 if table.count == 0 || table.uid(table.count - 1) < row.uid { table.append(row, base: base, info: info) }

@@ -87,15 +87,24 @@ final class MaildirAppend: AppendTransaction {
         for message in messages where fsync(message.file.raw) != 0 { throw failure("writing", message.temporary) }
         let tmp = try mailbox.directory.tmp()
         let arrivals = try mailbox.locked { () throws(StoreError) in
-            try mailbox.arrive(messages.count, names: names) { (index, arrival) throws(StoreError) in
+            try mailbox.arrive(messages.count) { (index, arrival) throws(StoreError) in
                 let message = messages[index]
                 arrival.flags = message.flags
                 arrival.row.internalDate = message.date
                 arrival.row.size = message.wireSize.size
                 arrival.base = names.next() + Array(",S=\(message.written),W=\(message.wireSize.size)".utf8)
-            } place: { (index, directory, name) in
-                tmp.renameExclusively(messages[index].temporary, to: directory, name)
+            } place: { (index, directory, name, keepsOther) in
+                let temporary = messages[index].temporary
+                if keepsOther {
+                    if tmp.link(temporary, to: directory, name) { return true }
+                    guard [EPERM, EOPNOTSUPP, EMLINK].contains(errno) else { return false }
+                }
+                return tmp.renameExclusively(temporary, to: directory, name)
             }
+        }
+        // Those that were linked. What cannot be removed is in the end by `removeAbandoned`.
+        if messages.count > 1 || messages.contains(where: { !$0.flags.keywords.isEmpty }) {
+            for message in messages { _ = tmp.unlink(message.temporary) }
         }
         messages = []
         return (mailbox.state.uidValidity, arrivals)

@@ -13,7 +13,11 @@ extension MaildirStore {
     public func create(_ name: MailboxName, use: SpecialUse?) throws(StoreError) -> ObjectID {
         if try existingFolder(name) != nil { throw .mailboxExists(name) }
         let folder = try naming.folder(name)
-        if let use, account.uses().contains(where: { $0.value == use && isFolder($0.key) }) { throw .specialUseTaken(use) }
+        if let use {
+            for (other, known) in account.uses() where known == use {
+                if try isFolder(other) { throw .specialUseTaken(use) }
+            }
+        }
         // Made aside and renamed into place, it is there whole or not at all.
         let temporary = Self.making + names.next()
         let id = ObjectID.random()
@@ -30,6 +34,7 @@ extension MaildirStore {
             summary.ceiling = 1 + Account.reserve
             let header = LogHeader(generation: 1, uidValidity: uidValidity, mailboxID: id, summary: summary)
             try directory.replaceFile(LogFile.name, with: header.bytes())
+            Mailbox.keepSpare(directory)
             guard maildir.renameExclusively(temporary, to: maildir, folder.directory) else {
                 if errno == EEXIST || errno == ENOTEMPTY { throw .mailboxExists(name) }
                 throw failure("creating", folder.directory)

@@ -36,7 +36,7 @@ extension MaildirStore {
     }
 
     private func foreignSubscriptions() throws(StoreError) -> ForeignSubscriptions? {
-        try ForeignSubscriptions(in: maildir) { $0 == .inbox || isFolder($0) }
+        try ForeignSubscriptions(in: maildir) { $0 == .inbox || (try? isFolder($0)) == true }
     }
 
     private static func bytes(_ list: [FolderName]) -> [UInt8] { Array(list.map { $0.line + [0x0A] }.joined()) }

@@ -52,7 +52,8 @@ public final class MaildirStore: MailStore {
     /// The directory of a mailbox that exists; `nil` if there is none.
     func existingFolder(_ name: MailboxName) throws(StoreError) -> FolderName? {
         let folder = try naming.folder(name)
-        if folder == .inbox || isFolder(folder) { return folder }
+        if folder == .inbox { return folder }
+        if try isFolder(folder) { return folder }
         // Another program may have written the name in another way.
         guard name.string.hasPrefix("INBOX") || name.string.utf8.contains(where: { $0 >= 0x80 || $0 == 0x26 }) else { return nil }
         return try folders().first { naming.name($0) == name }
@@ -69,7 +70,14 @@ public final class MaildirStore: MailStore {
         return try naming.folder(name)
     }
 
-    func isFolder(_ folder: FolderName) -> Bool { maildir.hasDirectory(folder.directory + Array("/cur".utf8)) }
+    /// Throws if that cannot be known just now: a mailbox must not be taken for deleted because of a bad disk.
+    func isFolder(_ folder: FolderName) throws(StoreError) -> Bool {
+        if maildir.hasDirectory(folder.directory + Array("/cur".utf8)) { return true }
+        guard [ENOENT, ENOTDIR, ELOOP, EACCES, ENAMETOOLONG].contains(errno) else {
+            throw failure("looking at", folder.directory)
+        }
+        return false
+    }
 
     /// All folders but INBOX.
     func folders() throws(StoreError) -> [FolderName] {
@@ -80,7 +88,9 @@ public final class MaildirStore: MailStore {
             names.append(folder)
         }
         guard isRead else { throw failure("reading the Maildir") }
-        return names.filter(isFolder)
+        var folders: [FolderName] = []
+        for name in names where try isFolder(name) { folders.append(name) }
+        return folders
     }
 
     public func mailboxes() throws(StoreError) -> [MailboxEntry] {

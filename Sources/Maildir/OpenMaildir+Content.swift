@@ -14,7 +14,7 @@ extension OpenMaildir {
         try mailbox.catchUp(isLocked: false)
         for _ in 0..<5 {
             if let file = try known(uid) { return file }
-            guard let row = row(uid), !table.isGone(row), let (place, name) = mailbox.findFile(row) else { break }
+            guard let row = row(uid), !table.isGone(row), let (place, name) = try mailbox.findFile(row) else { break }
             if let file = open(name, in: place) { return try MessageFile(file, uid) }
         }
         guard row(uid) != nil || ghosts[uid.rawValue] != nil,

@@ -8,11 +8,26 @@ extension OpenMaildir {
     }
 
     /// The copies come first: each message is in one mailbox or the other at any moment, and after a crash perhaps in both.
+    ///
+    /// All under the locks of both mailboxes: of two sessions that move a message, the second finds it gone. The locks are taken
+    /// in an order that does not depend on the direction, so that two that move messages to and fro do not wait for each other.
     func move(_ uids: [UID], to name: MailboxName) throws(StoreError) -> CopyResult {
         if isReadOnly { throw .readOnly }
-        let result = try copy(uids, to: try openTarget(name))
-        _ = try expunge(result.source)
-        return result
+        var target = try openTarget(name)
+        guard let from = mailbox.directory.root.status().map({ Inode($0) }),
+              let to = target.directory.root.status().map({ Inode($0) }) else {
+            throw failure("opening", target.directory.folder.directory)
+        }
+        // Within a mailbox there is one lock, which one object can hold.
+        if from == to { target = mailbox }
+        let (first, second) = from < to ? (mailbox, target) : (target, mailbox)
+        return try first.locked { () throws(StoreError) in
+            try second.locked { () throws(StoreError) in
+                let result = try copy(uids, to: target)
+                _ = try expunge(result.source)
+                return result
+            }
+        }
     }
 
     /// Another session may rename or remove a file at any moment, also between our look and our link: then nothing was copied,
@@ -43,9 +58,10 @@ extension OpenMaildir {
             let directory = mailbox.directory.directory(table.place(row)), name = table.name(row)
             if directory.status(name) != nil {
                 located.append((uid, row, directory, name))
-            } else if let (place, found) = mailbox.findFile(row) {
-                located.append((uid, row, place, found))
+                continue
             }
+            guard errno == ENOENT else { throw failure("looking at", name) }
+            if let (place, found) = try mailbox.findFile(row) { located.append((uid, row, place, found)) }
         }
         guard !located.isEmpty else { return CopyResult(uidValidity: target.state.uidValidity, source: [], destination: []) }
         let keywords = mailbox.state.keywords
@@ -53,7 +69,7 @@ extension OpenMaildir {
         let table = table
         let tmp = try target.directory.tmp()
         let arrivals = try target.locked { () throws(StoreError) in
-            try target.arrive(located.count, names: names) { (index, arrival) throws(StoreError) in
+            try target.arrive(located.count) { (index, arrival) throws(StoreError) in
                 let source = located[index]
                 let row = table.row(whole: source.row)
                 var set = Set<Keyword>()
@@ -65,7 +81,7 @@ extension OpenMaildir {
                 arrival.row.size = row.size
                 arrival.base = names.next() + table.withBaseName(source.row) { FileName.sizes(of: $0) }
                     + FileName.field(carrying: row.id)
-            } place: { (index, directory, name) in
+            } place: { (index, directory, name, _) in
                 let source = located[index]
                 if source.directory.link(source.name, to: directory, name) { return true }
                 hasLostSource = errno == ENOENT

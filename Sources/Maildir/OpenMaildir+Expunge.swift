@@ -20,6 +20,7 @@ extension OpenMaildir {
             }
             var transaction = mailbox.newTransaction()
             var removed: [UID] = []
+            var isNewChanged = false
             var ranges = RowRanges()
             var problem: StoreError?
             transaction.summary.cur = try mailbox.changingCur { () throws(StoreError) in
@@ -30,12 +31,14 @@ extension OpenMaildir {
                         break
                     }
                     removed.append(uid)
+                    if table.place(row).contains(.new) { isNewChanged = true }
                     ranges.append(row, uid: uid.rawValue)
                     transaction.summary.count(table.flags(row), uid: uid.rawValue, size: table.size(row), by: -1)
                 }
             }
             if removed.isEmpty, let problem { throw problem }
             _ = directory.cur.sync()
+            if isNewChanged { _ = directory.new.sync() }
             transaction.entries.append(.expunge(ranges.ranges))
             try mailbox.commit(transaction)
             // What was removed is removed; the rest is still there, and another try will tell why.
@@ -57,7 +60,9 @@ extension OpenMaildir {
         guard errno == ENOENT else { return false }
         // Renamed by another program meanwhile, or gone.
         for _ in 0..<3 {
-            guard let (place, name) = mailbox.findFile(row) else { return true }
+            let found: (directory: Handle, name: [UInt8])?
+            do { found = try mailbox.findFile(row) } catch { return false }
+            guard let (place, name) = found else { return true }
             if remove(name, from: place) { return true }
             guard errno == ENOENT else { return false }
         }
@@ -66,16 +71,18 @@ extension OpenMaildir {
 }
 
 extension Mailbox {
-    /// Looks through cur/ and new/ for a message whose file is not where it was.
-    func findFile(_ row: Int) -> (directory: Handle, name: [UInt8])? {
+    /// Looks through cur/ and new/ for a message whose file is not where it was. `nil` only if it is in neither.
+    func findFile(_ row: Int) throws(StoreError) -> (directory: Handle, name: [UInt8])? {
         let base = table.baseName(row)
-        for place in [directory.cur, directory.new] {
+        // Twice: a reading may miss a file that is renamed meanwhile.
+        for place in [directory.cur, directory.new, directory.cur] {
             var found: [UInt8]?
-            _ = forEachName(in: place) { name, _ in
+            let isRead = forEachName(in: place) { name, _ in
                 if name.count >= base.count, FileName.baseEnd(name) == base.count, name.prefix(base.count).elementsEqual(base) {
                     found = Array(name)
                 }
             }
+            guard isRead || found != nil else { throw failure("reading", directory.folder.directory) }
             if let found { return (place, found) }
         }
         return nil

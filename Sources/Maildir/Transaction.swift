@@ -17,6 +17,8 @@ struct Transaction {
         case named(Place, SystemFlags, [ClosedRange<UInt32>])
         /// The file of this message is now named otherwise than we would.
         case namedOddly(UInt32, Place, [UInt8])
+        /// These files are about to be put into cur/ (see `Mailbox.arrive`). Holds until the next transaction.
+        case arriving([[UInt8]])
         /// INTERNALDATE (seconds) and RFC822.SIZE were looked up.
         case details(UInt32, internalDate: Int64, size: UInt64)
     }
@@ -64,7 +66,7 @@ let unknownSize = UInt64.max
 extension Transaction {
     private enum Kind {
         static let add: UInt8 = 1, flags: UInt8 = 2, keyword: UInt8 = 3, expunge: UInt8 = 4
-        static let named: UInt8 = 5, namedOddly: UInt8 = 6, details: UInt8 = 7
+        static let named: UInt8 = 5, namedOddly: UInt8 = 6, details: UInt8 = 7, arriving: UInt8 = 8
     }
 
     /// Every entry is its kind, the length of the rest in 4 bytes, and the rest.
@@ -110,6 +112,12 @@ extension Transaction {
                 writer.number(uid)
                 writer.number(place.intersection(.stored).rawValue)
                 writer.raw(info)
+            case .arriving(let names):
+                kind = Kind.arriving
+                for name in names {
+                    writer.number(UInt8(truncatingIfNeeded: name.count))
+                    writer.raw(name)
+                }
             case .details(let uid, let date, let size):
                 kind = Kind.details
                 writer.number(uid)
@@ -170,6 +178,14 @@ extension Transaction {
                 let info = Array(rest.raw(rest.bytes.count - rest.offset))
                 guard info.count < FileName.longest, !info.contains(0x2F), !info.contains(0) else { return nil }
                 entries.append(.namedOddly(uid, place, info))
+            case Kind.arriving:
+                var names: [[UInt8]] = []
+                while !rest.isAtEnd {
+                    let name = Array(rest.raw(Int(rest.number(UInt8.self))))
+                    guard !name.isEmpty, !name.contains(0x2F), !name.contains(0) else { return nil }
+                    names.append(name)
+                }
+                entries.append(.arriving(names))
             case Kind.details:
                 entries.append(.details(rest.number(), internalDate: rest.number(), size: rest.number()))
             default:

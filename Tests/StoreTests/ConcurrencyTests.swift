@@ -106,6 +106,54 @@ import Testing
         #expect(account.log.all == [])
     }
 
+    @Test func `A message that two sessions move is moved once`() throws {
+        let account = try MaildirAccount()
+        let store = try account.openStore()
+        let texts = (0..<40).map { "message \($0)\r\n" }
+        let all = try store.append(texts.map { Array($0.utf8) }, to: .inbox)
+        let moved = Mutex<[UID]>([])
+        for name in ["x0", "x1", "x2"] { try store.create(MailboxName(name)!, use: nil) }
+        try Self.inThreads(3) { thread in
+            let store = try account.openStore()
+            let open = try store.open(.inbox, readOnly: false)
+            for uid in all {
+                let result = try open.move([uid], to: MailboxName("x\(thread)")!)
+                #expect(result.source.count == result.destination.count)
+                moved.withLock { $0 += result.source }
+            }
+        }
+        #expect(moved.withLock { $0.sorted() } == all)
+        var found: [String] = []
+        for name in ["x0", "x1", "x2", "INBOX"] {
+            let open = try account.openStore().open(MailboxName(name)!, readOnly: true)
+            found += try open.uids.map { try open.text($0) }
+        }
+        #expect(found.sorted() == texts.sorted())
+    }
+
+    @Test func `Messages that are moved to and fro at the same time do not stop each other`() throws {
+        let account = try MaildirAccount()
+        let store = try account.openStore()
+        try store.create("x", use: nil)
+        let texts = (0..<12).map { "message \($0)\r\n" }
+        _ = try store.append(texts.map { Array($0.utf8) }, to: .inbox)
+        try Self.inThreads(3) { thread in
+            let (from, to): (MailboxName, MailboxName) = thread == 0 ? ("INBOX", "x") : thread == 1 ? ("x", "INBOX") : ("x", "x")
+            let store = try account.openStore()
+            let open = try store.open(from, readOnly: false)
+            for _ in 0..<30 {
+                open.forget(try open.refresh().expunged)
+                open.forget(try open.move(Array(open.uids.prefix(5)), to: to).source)
+            }
+        }
+        var found: [String] = []
+        for name in ["x", "INBOX"] {
+            let open = try account.openStore().open(MailboxName(name)!, readOnly: true)
+            found += try open.uids.map { try open.text($0) }
+        }
+        #expect(found.sorted() == texts.sorted())
+    }
+
     @Test func `Mailboxes are made and removed by several at once`() throws {
         let account = try MaildirAccount()
         let validities = Mutex<Set<UIDValidity>>([])

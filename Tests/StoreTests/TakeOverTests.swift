@@ -252,7 +252,7 @@ import Testing
         let id = try left.open().mailbox.state.log.header.mailboxID
         for afterAccount in [false, true] {
             // As the power went before there was an index.
-            for name in ["imapd.index", "imapd.lock", "imapd.log"] { try left.account.remove(name) }
+            for name in ["imapd.index", "imapd.lock", "imapd.log", "imapd.log.spare"] { try left.account.remove(name) }
             if !afterAccount { try left.account.remove("imapd.account") }
             var header = LogHeader(generation: 1, uidValidity: 1000, mailboxID: id, summary: Summary())
             header.baseGeneration = .max
@@ -277,7 +277,7 @@ import Testing
         let a = try left.open()
         #expect(a.uidValidity == UIDValidity(1000) && a.uids == [5, 9])
         // Not even if all of ours is lost.
-        let ours = ["imapd.index", "imapd.log", "imapd.lock", "imapd.index.old", "imapd.log.old"]
+        let ours = ["imapd.index", "imapd.log", "imapd.lock", "imapd.index.old", "imapd.log.old", "imapd.log.spare"]
         for name in ours { try? left.account.remove(name) }
         let repaired = try left.open()
         #expect(repaired.uidValidity == UIDValidity(1000) && repaired.uids.allSatisfy { $0.rawValue > 9 })

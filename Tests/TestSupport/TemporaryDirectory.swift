@@ -5,8 +5,11 @@ import Glibc
 public final class TemporaryDirectory: Sendable {
     public let url: URL
 
-    public init() throws {
-        var template = Array("\(FileManager.default.temporaryDirectory.path)/imapd-test-XXXXXX".utf8CString)
+    /// - Parameter inMemory: in a file system without a disk, if there is one: for tests that sync without end.
+    public init(inMemory: Bool = false) throws {
+        let memory = "/dev/shm", usual = FileManager.default.temporaryDirectory.path
+        let parent = inMemory && access(memory, W_OK) == 0 ? memory : usual
+        var template = Array("\(parent)/imapd-test-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
         url = URL(fileURLWithPath: String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self),
                   isDirectory: true)

@@ -1,0 +1,182 @@
+import CFaults
+import Glibc
+import IMAPTypes
+import Logging
+import MailStore
+import Maildir
+
+/// Opens a Maildir afresh and compares it with what must be true of it.
+struct Verifier {
+    let path: String
+    let facts: Facts
+    let model: Model
+    private(set) var problems: [String] = []
+    /// Whether what a repair has to log is a problem.
+    let allowsRepair: Bool
+
+    init(_ path: String, _ facts: Facts, _ model: Model, allowsRepair: Bool) {
+        self.path = path
+        self.facts = facts
+        self.model = model
+        self.allowsRepair = allowsRepair
+    }
+
+    private mutating func expect(_ condition: Bool, _ problem: @autoclosure () -> String) {
+        if !condition { problems.append(problem()) }
+    }
+
+    /// A mailbox as it is.
+    private struct Seen {
+        var name: MailboxName
+        var validity: UIDValidity
+        var texts: [UID: String] = [:]
+        var flags: [UID: String] = [:]
+        var uidNext: UInt32
+    }
+
+    mutating func verify() {
+        // What another program did in the last second need not be seen yet.
+        faults_shift_clock(2)
+        do {
+            let store = try openStore()
+            let first = try look(store)
+            for (box, expected) in model.boxes { compare(box, expected, first[box]) }
+            for text in model.kept.subtracting(model.unsure) {
+                expect(first.values.contains { $0.texts.values.contains(text) }, "\(text) is nowhere")
+            }
+            let subscriptions = Set(try store.subscriptions().map(\.string))
+            for (name, allowed) in model.subscribed {
+                expect(allowed.contains(subscriptions.contains(name)), "\(name) is subscribed: \(subscriptions.contains(name))")
+            }
+            // It is the same for the next session, and after the work that can wait.
+            while try store.tidy() {}
+            let second = try look(try openStore())
+            for (box, seen) in first {
+                expect(second[box]?.texts == seen.texts, "\(box) is another for the next session: \(seen.texts), then "
+                       + "\(second[box]?.texts ?? [:])")
+                expect(second[box]?.flags == seen.flags, "\(box) has other flags for the next session: \(seen.flags), then "
+                       + "\(second[box]?.flags ?? [:])")
+                expect(second[box]?.validity == seen.validity, "\(box) has another UIDVALIDITY for the next session")
+            }
+            try serve(store, first)
+            try findLeftovers()
+        } catch {
+            problems.append("it does not serve: \(error)")
+        }
+        if !allowsRepair {
+            for line in facts.lines where line.hasPrefix("# warning") || line.hasPrefix("# error") || line.hasPrefix("# critical") {
+                problems.append("logged: \(line)")
+            }
+        }
+    }
+
+    private func openStore() throws -> MaildirStore {
+        let facts = facts
+        return try MaildirStore(path: path, logger: Logger(label: "verifier") { _ in FactLogger(facts) })
+    }
+
+    private mutating func look(_ store: MaildirStore) throws -> [String: Seen] {
+        let names = Set(try store.mailboxes().map(\.name.string))
+        var seen: [String: Seen] = [:]
+        for (box, expected) in model.boxes {
+            let here = expected.names.intersection(names)
+            expect(here.count <= 1, "\(box) is there twice: \(here)")
+            guard let name = here.first.flatMap({ MailboxName($0) }) else { continue }
+            let open = try store.open(name, readOnly: false)
+            var found = Seen(name: name, validity: open.uidValidity, uidNext: open.uidNext)
+            for uid in open.uids {
+                guard let text = try open.text(uid) else {
+                    problems.append("\(box) has a message that nobody wrote: UID \(uid.rawValue)")
+                    continue
+                }
+                found.texts[uid] = text
+                found.flags[uid] = open.flags(uid)
+            }
+            seen[box] = found
+        }
+        let known = model.boxes.values.reduce(into: Set<String>()) { $0.formUnion($1.names) }
+        expect(names.isSubset(of: known), "there are mailboxes that nobody made: \(names.subtracting(known))")
+        return seen
+    }
+
+    private mutating func compare(_ box: String, _ expected: Model.Box, _ seen: Seen?) {
+        guard let seen else { return expect(expected.mayNotBe, "the mailbox \(box) is gone") }
+        expect(expected.mayBe, "the mailbox \(box) was deleted and is there")
+        if let validity = expected.validity {
+            expect(UIDValidity(validity) == seen.validity, "\(box) has another UIDVALIDITY: \(validity), now \(seen.validity)")
+        }
+        var uids: [String: UID] = [:]
+        for (uid, text) in seen.texts {
+            expect(uids.updateValue(uid, forKey: text) == nil, "\(text) is in \(box) twice")
+            if let known = expected.uids[uid.rawValue] {
+                expect(known == text, "\(box): UID \(uid.rawValue) was \(known) and is \(text)")
+            }
+            expect(expected.messages[text] != nil, "\(box) has \(text), which nobody put there")
+            expect(uid.rawValue < seen.uidNext, "\(box): UIDNEXT \(seen.uidNext) with UID \(uid.rawValue)")
+        }
+        for (text, message) in expected.messages where !model.unsure.contains(text) {
+            guard let uid = uids[text] else {
+                expect(message.mayNotBe, "\(text) is gone from \(box)")
+                continue
+            }
+            expect(message.mayBe, "\(text) was removed from \(box) and is there")
+            if let known = message.uid { expect(known == uid.rawValue, "\(box): \(text) had UID \(known) and has \(uid.rawValue)") }
+            let flags = seen.flags[uid] ?? ""
+            expect(message.flags.contains(flags), "\(box): \(text) has the flags \"\(flags)\", not one of \(message.flags.sorted())")
+        }
+        for group in expected.groups.values where group.count > 1 {
+            let here = group.filter { uids[$0] != nil }
+            let gone = group.filter { expected.messages[$0]?.mayBe == false || model.unsure.contains($0) }
+            expect(here.isEmpty || here.count + gone.count >= group.count, "of \(group), only \(here) came into \(box)")
+        }
+    }
+
+    /// Every mailbox takes a message, its flags, and lets it go again; and no UID is given again.
+    private mutating func serve(_ store: MaildirStore, _ seen: [String: Seen]) throws {
+        for (box, found) in seen {
+            let largest = max(model.boxes[box]!.uids.keys.max() ?? 0, found.texts.keys.max()?.rawValue ?? 0)
+            let bytes = Texts.bytes("after")
+            let transaction = try store.beginAppend(to: found.name)
+            try transaction.begin(flags: FlagSet(), date: nil, size: UInt64(bytes.count))
+            try transaction.write(bytes)
+            try transaction.end()
+            let uid = try transaction.commit().uids[0]
+            expect(uid.rawValue > largest, "\(box): UID \(uid.rawValue) was given again")
+            let open = try store.open(found.name, readOnly: false)
+            expect(open.uids.last == uid, "\(box): an appended message is not there")
+            _ = try open.store([uid], FlagChange(.add, FlagSet(system: .draft)), unchangedSince: nil)
+            expect(open.flags(uid) == "draft", "\(box): a flag is not set")
+            let gone = try open.expunge([uid])
+            expect(gone == [uid], "\(box): a message is not removed")
+            open.forget([uid])
+            expect(open.uids == found.texts.keys.sorted(), "\(box): other messages than before")
+            let status = try store.status(found.name, wantsSize: true)
+            expect(status.messages == found.texts.count, "\(box): STATUS counts \(status.messages), not \(found.texts.count)")
+            expect(status.unseen == found.flags.values.count { !$0.contains("seen") }, "\(box): STATUS counts \(status.unseen) unseen")
+            expect(status.size == found.texts.values.reduce(0) { $0 + UInt64(Texts.bytes($1).count) }, "\(box): STATUS SIZE")
+        }
+    }
+
+    /// Two days later nothing of ours lies about.
+    private mutating func findLeftovers() throws {
+        faults_shift_clock(48 * 3600)
+        let store = try openStore()
+        for name in try store.mailboxes().map(\.name) {
+            let open = try store.open(name, readOnly: false)
+            while try store.tidy() {}
+            _ = open.uids
+        }
+        try store.create(MailboxName("Brief")!, use: nil)
+        try store.delete(MailboxName("Brief")!)
+        faults_shift_clock(0)
+        for folder in Disk.names(path) where folder.hasPrefix(".") {
+            expect(!folder.hasPrefix(".."), "\(folder) is left")
+            let inside = Disk.names(path + "/" + folder)
+            expect(!inside.contains("imapd.expunged"), "\(folder)/imapd.expunged is left")
+            expect(Disk.names(path + "/" + folder + "/tmp").isEmpty, "files are left in \(folder)/tmp")
+        }
+        let tmp = Disk.names(path + "/tmp")
+        expect(tmp.isEmpty, "files are left in tmp: \(tmp)")
+        expect(!Disk.names(path).contains("imapd.expunged"), "imapd.expunged is left")
+    }
+}

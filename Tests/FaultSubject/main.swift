@@ -1,0 +1,30 @@
+// Runs the script on a Maildir again and again, each time with something else going wrong, and looks what is left.
+//
+//     FaultSubject DIRECTORY counts                                how often each function is called
+//     FaultSubject DIRECTORY sweep FAULT FIRST STRIDE [SEED]       something at call FIRST, FIRST + STRIDE, …
+//
+// It prints a line for each problem and ends with 1 if there are any; the last line tells how many rounds there were.
+
+import CFaults
+import Glibc
+
+let arguments = CommandLine.arguments
+guard arguments.count >= 3 else {
+    print("usage: FaultSubject DIRECTORY counts | sweep FAULT FIRST STRIDE [SEED]")
+    exit(64)
+}
+let rounds = try Rounds(arguments[1])
+switch arguments[2] {
+case "counts":
+    rounds.printCounts()
+case "sweep" where arguments.count >= 6:
+    guard let fault = Fault(name: arguments[3]), let first = Int(arguments[4]), let stride = Int(arguments[5]), stride > 0 else {
+        print("no such fault: \(arguments[3...])")
+        exit(64)
+    }
+    let seed = arguments.count > 6 ? UInt64(arguments[6]) ?? 0 : 0
+    exit(rounds.sweep(fault, from: first, by: stride, seed: seed) ? 0 : 1)
+default:
+    print("unknown: \(arguments[2])")
+    exit(64)
+}

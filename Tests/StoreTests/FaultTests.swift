@@ -1,0 +1,63 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `FaultSubject` does all that a session can do to a Maildir, and at one system call something goes wrong: the process is
+/// killed, the power fails, the disk is full, another program is at work. What was acknowledged must be there afterwards, whole
+/// and with its UID, and the mailboxes must serve.
+///
+/// `IMAPD_TEST_THOROUGHNESS=100` tries every system call.
+@Suite struct FaultTests {
+    private static let subject = Program.built("FaultSubject")
+
+    /// What goes wrong, and at each how-many-th system call.
+    struct Plan: Sendable, CustomTestStringConvertible {
+        var fault: String
+        var stride: Int
+        /// For power cuts: which of what was not synced survives; 0: nothing.
+        var seed = 0
+
+        var testDescription: String { seed == 0 ? fault : "\(fault), seed \(seed)" }
+    }
+
+    static let plans = [
+        Plan(fault: "kill", stride: 11), Plan(fault: "tear", stride: 29), Plan(fault: "cut", stride: 13),
+        Plan(fault: "cut", stride: 17, seed: 1), Plan(fault: "noSpace", stride: 31), Plan(fault: "noSpaceOn", stride: 37),
+        Plan(fault: "quota", stride: 97), Plan(fault: "io", stride: 23), Plan(fault: "ioOn", stride: 41),
+        Plan(fault: "files", stride: 47), Plan(fault: "filesOn", stride: 43), Plan(fault: "access", stride: 53),
+        Plan(fault: "short", stride: 67), Plan(fault: "interrupted", stride: 71), Plan(fault: "delivery", stride: 37),
+        Plan(fault: "foreignFlag", stride: 41), Plan(fault: "foreignRemoval", stride: 43),
+    ]
+
+    @Test(arguments: plans)
+    func `Whatever goes wrong, what was acknowledged is there`(_ plan: Plan) async throws {
+        let directory = try TemporaryDirectory(inMemory: true)
+        let stride = max(1, plan.stride / thoroughness)
+        // Another place to begin with each time, so that in the end every call has had its turn.
+        let first = Int.random(in: 1...stride)
+        let outcome = try await Self.subject.run(
+            [directory.path(""), "sweep", plan.fault, "\(first)", "\(stride)", "\(plan.seed)"], deadline: .seconds(3600))
+        #expect(outcome.status == 0, "\(outcome)")
+        let words = outcome.output.split(separator: "\n").last?.split(separator: " ").map(String.init) ?? []
+        #expect(words.first == "rounds")
+        // The faults did happen.
+        let rounds = Int(words[1].dropLast()) ?? 0, hits = Int(words[3].dropLast()) ?? 0
+        #expect(rounds > 800 / stride)
+        switch plan.fault {
+        case "kill", "tear", "cut": #expect(hits >= rounds - 4, "\(outcome)")
+        case "noSpaceOn", "ioOn", "filesOn": #expect(hits > rounds / 2, "\(outcome)")
+        default: break
+        }
+    }
+
+    @Test func `Every kind of system call is counted`() async throws {
+        let directory = try TemporaryDirectory(inMemory: true)
+        let outcome = try await Self.subject.run([directory.path(""), "counts"])
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(!outcome.output.contains("PROBLEM"), "\(outcome)")
+        let counts = outcome.output.split(separator: "\n").map { $0.split(separator: " ") }
+        #expect(counts.count == 15)
+        // A log is cut short only after something went wrong.
+        for count in counts where count[0] != "truncate" { #expect((Int(count[1]) ?? 0) > 0, "\(count[0])") }
+    }
+}
