@@ -41,7 +41,11 @@ extension Mailbox {
                                 uidValidity: old.uidValidity, mailboxID: id, summary: state.summary, count: 0,
                                 forgottenExpunges: table.expunged.forgotten)
         let indexBytes = bytes(&index, table, state.keywords)
-        if isLogged { keepOld(directory) }
+        if isLogged {
+            // What is only in memory of the old log, a power cut may take: `finishCheckpoint` needs it as long as it was.
+            guard fdatasync(state.log.file.raw) == 0 else { throw failure("syncing imapd.log of", directory.folder.directory) }
+            keepOld(directory)
+        }
         // The index first: alone it is complete, a log without its index is not.
         try directory.root.replaceFile(IndexFile.name, with: indexBytes)
         try directory.root.replaceFile(LogFile.name, with: logBytes)
@@ -103,7 +107,9 @@ extension Mailbox {
               index.generation > old.header.generation, index.uidValidity == old.header.uidValidity,
               index.mailboxID == old.header.mailboxID, index.logPosition == UInt64(LogHeader.byteCount),
               let size = old.file.status().map({ Int($0.st_size) }), size < 1 << 31 else { return false }
-        guard let bytes = old.file.read(at: 0, count: size) else { throw failure("reading imapd.log of", directory.folder.directory) }
+        guard let bytes = old.file.read(at: 0, count: size) else {
+            throw failure("reading imapd.log of", directory.folder.directory)
+        }
         var header = LogHeader(generation: index.generation, uidValidity: index.uidValidity, mailboxID: index.mailboxID,
                                summary: index.summary)
         let new: [UInt8]? = bytes.withUnsafeBytes { bytes in

@@ -97,7 +97,11 @@ struct Model {
                 boxes[box]!.uids[uid] = fields[3]
             }
             boxes[box]!.messages[fields[3]] = message
-            if !isDone { boxes[box]!.groups[fields[5], default: []].append(fields[3]) } else { boxes[box]!.groups[fields[5]] = nil }
+            if isDone {
+                boxes[box]!.groups[fields[5]] = nil
+            } else {
+                boxes[box]!.groups[fields[5], default: []].append(fields[3])
+            }
         case "remove":
             boxes[box]?.messages[fields[2]]?.mayNotBe = true
             if isDone { boxes[box]?.messages[fields[2]]?.mayBe = false }

@@ -89,7 +89,13 @@ final class Script {
         }
         step("keep") {
             guard let inbox else { return }
-            for uid in inbox.uids { Array("kept \(uid.rawValue)".utf8).withUnsafeBytes { inbox.keep(uid, $0) } }
+            for uid in inbox.uids {
+                Array("kept \(uid.rawValue)".utf8).withUnsafeBytes { bytes in
+                    var pieces = KeptPieces()
+                    pieces.items = bytes
+                    inbox.keep(uid, pieces)
+                }
+            }
             inbox.saveKept()
         }
         step("tidy") { while try store.tidy() {} }
@@ -112,7 +118,9 @@ final class Script {
         }
         step("rename") { try rename(store, [("new", "New", "Renamed")]) }
         step("append to the renamed one") { try append(store, "new", ["new-2"], [], [], at: "Renamed") }
-        step("rename with a child") { try rename(store, [("parent", "Parent", "Elders"), ("child", "Parent.Child", "Elders.Child")]) }
+        step("rename with a child") {
+            try rename(store, [("parent", "Parent", "Elders"), ("child", "Parent.Child", "Elders.Child")])
+        }
         step("delete") {
             note("?delete\tdoomed")
             try store.delete(MailboxName("Doomed")!)
@@ -172,7 +180,8 @@ final class Script {
     private var groups = 0
 
     private func append(
-        _ store: MaildirStore, _ box: String, _ texts: [String], _ flags: SystemFlags, _ keywords: [String], at other: String? = nil
+        _ store: MaildirStore, _ box: String, _ texts: [String], _ flags: SystemFlags, _ keywords: [String],
+        at other: String? = nil
     ) throws {
         groups += 1
         let all = FlagSet(system: flags, keywords: Set(keywords.map { Keyword($0)! }))

@@ -48,7 +48,8 @@ extension OpenMailbox {
             (.answered, "answered"), (.flagged, "flagged"), (.deleted, "deleted"), (.seen, "seen"), (.draft, "draft"),
         ]
         let words = names.filter { metadata.flags.contains($0.0) }.map(\.1)
-        return (words + keywords.indices.filter { metadata.keywords[$0] }.map { keywords[$0].name }.sorted()).joined(separator: " ")
+        let more = keywords.indices.filter { metadata.keywords[$0] }.map { keywords[$0].name }
+        return (words + more.sorted()).joined(separator: " ")
     }
 }
 

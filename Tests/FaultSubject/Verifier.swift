@@ -64,7 +64,7 @@ struct Verifier {
             problems.append("it does not serve: \(error)")
         }
         if !allowsRepair {
-            for line in facts.lines where line.hasPrefix("# warning") || line.hasPrefix("# error") || line.hasPrefix("# critical") {
+            for line in facts.lines where ["# warning", "# error", "# critical"].contains(where: line.hasPrefix) {
                 problems.append("logged: \(line)")
             }
         }
@@ -120,9 +120,12 @@ struct Verifier {
                 continue
             }
             expect(message.mayBe, "\(text) was removed from \(box) and is there")
-            if let known = message.uid { expect(known == uid.rawValue, "\(box): \(text) had UID \(known) and has \(uid.rawValue)") }
+            if let known = message.uid {
+                expect(known == uid.rawValue, "\(box): \(text) had UID \(known) and has \(uid.rawValue)")
+            }
             let flags = seen.flags[uid] ?? ""
-            expect(message.flags.contains(flags), "\(box): \(text) has the flags \"\(flags)\", not one of \(message.flags.sorted())")
+            let wanted = message.flags.sorted()
+            expect(wanted.contains(flags), "\(box): \(text) has the flags \"\(flags)\", not one of \(wanted)")
         }
         for group in expected.groups.values where group.count > 1 {
             let here = group.filter { uids[$0] != nil }
@@ -152,7 +155,8 @@ struct Verifier {
             expect(open.uids == found.texts.keys.sorted(), "\(box): other messages than before")
             let status = try store.status(found.name, wantsSize: true)
             expect(status.messages == found.texts.count, "\(box): STATUS counts \(status.messages), not \(found.texts.count)")
-            expect(status.unseen == found.flags.values.count { !$0.contains("seen") }, "\(box): STATUS counts \(status.unseen) unseen")
+            let unseen = found.flags.values.count { !$0.contains("seen") }
+            expect(status.unseen == unseen, "\(box): STATUS counts \(status.unseen) unseen, not \(unseen)")
             expect(status.size == found.texts.values.reduce(0) { $0 + UInt64(Texts.bytes($1).count) }, "\(box): STATUS SIZE")
         }
     }

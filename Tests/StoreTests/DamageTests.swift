@@ -34,7 +34,7 @@ import Testing
             given[7] = try a.text(7)
             try a.add(.answered, to: [4])
             while try store.tidy() {}
-            for uid in a.uids { Array("kept".utf8).withUnsafeBytes { a.keep(uid, $0) } }
+            for uid in a.uids { a.keep(uid, Array("kept".utf8)) }
             a.saveKept()
             try a.add(.deleted, to: [6])
             let message = try store.append("message 8\r\n")
@@ -59,7 +59,7 @@ import Testing
             #expect(a.uidValidity == uidValidity, "\(what)")
             for uid in a.uids {
                 let text = try a.text(uid)
-                if let kept = a.kept(uid) { #expect(kept.elementsEqual("kept".utf8), "\(what)") }
+                if let kept = a.kept(uid, .items) { #expect(kept.elementsEqual("kept".utf8), "\(what)") }
                 if let known = given[uid] { #expect(text == known, "\(what): UID \(uid.rawValue) was given again") }
                 if sameUIDs { #expect(texts[uid] == text, "\(what)") }
                 if sameFlags { #expect(a.flags(uid) == flags[uid], "\(what)") }

@@ -43,8 +43,8 @@ extension MailboxInspection {
     }
 
     static let ownFiles = [
-        "imapd.log", "imapd.log.old", "imapd.index", "imapd.index.old", "imapd.lock", "imapd.cache", "imapd.account",
-        "imapd.subscriptions",
+        "imapd.log", "imapd.log.old", "imapd.log.spare", "imapd.index", "imapd.index.old", "imapd.lock", "imapd.cache",
+        "imapd.account", "imapd.subscriptions",
     ]
 
     private func checkRights(_ status: stat, _ path: String) {
