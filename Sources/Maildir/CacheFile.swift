@@ -21,6 +21,7 @@ final class CacheFile {
     private var inode: (dev_t, ino_t) = (0, 0)
     /// All of the file when it was last looked at.
     private(set) var map = UnsafeRawBufferPointer(start: nil, count: 0)
+    private var fileMap: FileMap?
     /// The file is whole up to here; 0 if not even its header is.
     private(set) var end = 0
     /// Whether others may have written since the last look.
@@ -62,7 +63,7 @@ final class CacheFile {
     }
 
     private func unmap() {
-        if let start = map.baseAddress { munmap(UnsafeMutableRawPointer(mutating: start), map.count) }
+        fileMap = nil
         map = UnsafeRawBufferPointer(start: nil, count: 0)
     }
 
@@ -113,11 +114,14 @@ final class CacheFile {
     func readOn() {
         guard let file else { return }
         let size = size
+        // We never make it shorter: what we know of it is of no use.
+        if size < end || fileMap?.isLost == true { return forget() }
         guard size > end, size >= CacheHeader.byteCount, size < CacheHeader.longestFile else { return }
         if size != map.count {
             unmap()
-            guard let start = mmap(nil, size, PROT_READ, MAP_SHARED, file.raw, 0), start != MAP_FAILED else { return forget() }
-            map = UnsafeRawBufferPointer(start: start, count: size)
+            guard let new = FileMap(file, size: size, isPrivate: false) else { return forget() }
+            fileMap = new
+            map = UnsafeRawBufferPointer(new.bytes)
         }
         if end == 0 {
             guard CacheHeader.verifies(map, uidValidity: uidValidity, mailboxID: mailboxID) else { return }

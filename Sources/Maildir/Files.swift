@@ -151,9 +151,11 @@ struct Inode: Equatable, Comparable {
     let device: dev_t
     let number: ino_t
 
-    init(_ status: stat) {
-        device = status.st_dev
-        number = status.st_ino
+    init(_ status: stat) { self.init(device: status.st_dev, number: status.st_ino) }
+
+    init(device: dev_t, number: ino_t) {
+        self.device = device
+        self.number = number
     }
 
     static func < (a: Inode, b: Inode) -> Bool { (a.device, a.number) < (b.device, b.number) }

@@ -15,7 +15,8 @@ final class IndexFile {
     let header: IndexHeader
     /// Messages in the file.
     let count: Int
-    private let map: UnsafeMutableRawBufferPointer
+    private let file: FileMap
+    private var map: UnsafeMutableRawBufferPointer { file.bytes }
     /// Keyword columns of a file that has none, made when they are first needed.
     private var madeKeywords: UnsafeMutablePointer<UInt64>?
 
@@ -43,19 +44,15 @@ final class IndexFile {
         guard let status = file.status(), status.isRegular, (IndexHeader.byteCount..<1 << 40).contains(Int(status.st_size))
         else { return nil }
         let size = Int(status.st_size)
-        guard let address = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, file.raw, 0), address != MAP_FAILED else {
-            throw failure("mapping imapd.index")
-        }
-        let bytes = UnsafeMutableRawBufferPointer(start: address, count: size)
+        guard let map = FileMap(file, size: size, isPrivate: true) else { throw failure("mapping imapd.index") }
+        let bytes = map.bytes, address = bytes.baseAddress!
         guard let header = IndexHeader(from: UnsafeRawBufferPointer(start: address, count: IndexHeader.byteCount)),
               header.fits(bytes.count),
-              header.verifies(UnsafeRawBufferPointer(bytes), rows ? IndexHeader.Section.first : [.keywords]) else {
-            munmap(address, size)
-            return nil
-        }
+              header.verifies(UnsafeRawBufferPointer(bytes), rows ? IndexHeader.Section.first : [.keywords]), !map.isLost
+        else { return nil }
         self.header = header
         whole = Set(rows ? IndexHeader.Section.first : [])
-        map = bytes
+        self.file = map
         count = header.count
         func column<T>(_ section: IndexHeader.Section, _ type: T.Type) -> UnsafeMutablePointer<T> {
             (address + header.sections[section.rawValue].offset).assumingMemoryBound(to: T.self)
@@ -75,11 +72,16 @@ final class IndexFile {
 
     deinit {
         madeKeywords?.deallocate()
-        munmap(map.baseAddress, map.count)
     }
 
     /// Sections that were found whole. Once a section is, the session may change it in its map.
     private var whole: Set<IndexHeader.Section>
+
+    /// Whether the file was cut short under us: what was read since may be wrong.
+    var isLost: Bool {
+        file.look()
+        return file.isLost
+    }
 
     /// Whether sections are whole: to be asked before they are used, if they are not among the first.
     func verify(_ sections: [IndexHeader.Section]) -> Bool {
@@ -87,11 +89,13 @@ final class IndexFile {
             guard header.verifies(UnsafeRawBufferPointer(map), [section]) else { return false }
             whole.insert(section)
         }
-        return true
+        return !file.isLost
     }
 
     /// Whether all of it is whole.
-    func verifyRest() -> Bool { whole.count == IndexHeader.Section.allCases.count || verify(IndexHeader.Section.allCases) }
+    func verifyRest() -> Bool {
+        whole.count == IndexHeader.Section.allCases.count ? !file.isLost : verify(IndexHeader.Section.allCases)
+    }
 
     func bytes(_ section: IndexHeader.Section) -> UnsafeRawBufferPointer {
         let place = header.sections[section.rawValue]

@@ -38,6 +38,28 @@ struct Listing {
         names.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[entry.offset..<entry.offset + entry.baseLength])) }
     }
 
+    /// For each entry the row of the message of its base name that is there. Goes through all rows.
+    func rows(in table: MessageTable) -> [Int?] {
+        var rows = [Int?](repeating: nil, count: entries.count)
+        guard !entries.isEmpty else { return rows }
+        names.withUnsafeBytes { names in
+            // What mostly tells names apart without reading them: their length and their last bytes.
+            let wanted = entries.map { entry in
+                let base = UnsafeRawBufferPointer(rebasing: names[entry.offset..<entry.offset + entry.baseLength])
+                return (length: base.count, base: base.baseAddress!, last: base[base.count - 1])
+            }
+            for row in 0..<table.count {
+                table.withBaseName(row) { name in
+                    guard let last = name.last, let start = name.baseAddress else { return }
+                    for index in wanted.indices where wanted[index].length == name.count && wanted[index].last == last {
+                        if memcmp(wanted[index].base, start, name.count) == 0, !table.isGone(row) { rows[index] = row }
+                    }
+                }
+            }
+        }
+        return rows
+    }
+
     func isBaseOrdered(_ a: Entry, _ b: Entry) -> Bool {
         withBase(a) { a in
             withBase(b) { b in
@@ -68,6 +90,8 @@ struct NameIndex {
     private var used = 0
     /// Rows below this are in it.
     private var covered = 0
+
+    var isMade: Bool { !slots.isEmpty }
 
     /// Takes in the rows that the table has got since.
     mutating func extend(over table: MessageTable) {

@@ -61,6 +61,7 @@ extension Mailbox {
                     guard place(index, directory.cur, arrival.name, isAnnounced) else { throw failure("storing", arrival.name) }
                     placed += 1
                 }
+                return placed
             }
             guard directory.cur.sync() else { throw failure("syncing", directory.folder.directory) }
             try commit(transaction)

@@ -109,6 +109,8 @@ extension Mailbox {
         guard let base = state.table?.base, !base.verifyRest() else { return }
         try locked { () throws(StoreError) in
             guard let base = state.table?.base, !base.verifyRest() else { return }
+            // Another session may have made a new one since.
+            if try Self.wholeIndex(directory, IndexFile.name) != nil { return try reload() }
             // Set aside, so that nobody takes it for whole; the repair finds none.
             _ = directory.root.rename(IndexFile.name, to: directory.root, Array("imapd.index.damaged".utf8))
             try reload()

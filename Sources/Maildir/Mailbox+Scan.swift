@@ -35,6 +35,7 @@ extension Mailbox {
 
     /// Takes deliveries and other programs' changes into the log.
     func scanIfDue() throws(StoreError) {
+        if renameGuard != nil, !state.summary.cur.isSettled { try settle(isBusy: true) }
         guard let due = Self.due(state.summary, directory) else { throw .noSuchMailbox(directory.mailbox) }
         guard due.new || due.cur else { return }
         // While new/ is in doubt, and empty, there is nothing to take in.
@@ -62,7 +63,7 @@ extension Mailbox {
     private func scan() throws(StoreError) {
         try verifyRows()
         guard let due = Self.due(state.summary, directory), due.new || due.cur else { return }
-        var finding = try Self.find(in: directory, table, &nameIndex, readsCur: due.cur)
+        var finding = try Self.find(in: directory, table, readsCur: due.cur)
         var summary = state.summary
         summary.new = due.newState
         if finding.didReadCur, !finding.hasTwins { summary.cur = due.curState }
@@ -134,8 +135,7 @@ extension Mailbox {
     /// For a mailbox that is made anew: puts what is in the directories into the table, without a log.
     static func scanIntoTable(_ state: inout MailboxState, _ directory: MailboxDirectory, _ logger: Logger) throws(StoreError) {
         guard let table = state.table, let due = due(state.summary, directory) else { return }
-        var index = NameIndex()
-        var finding = try find(in: directory, table, &index, readsCur: true)
+        var finding = try find(in: directory, table, readsCur: true)
         var transaction = Transaction(summary: state.summary)
         transaction.summary.new = due.newState
         // Twins and files with impossible names are left to the first ordinary scan.
@@ -183,8 +183,10 @@ extension Mailbox {
     }
 
     private static func find(
-        in directory: MailboxDirectory, _ table: MessageTable, _ index: inout NameIndex, readsCur: Bool
+        in directory: MailboxDirectory, _ table: MessageTable, readsCur: Bool
     ) throws(StoreError) -> Finding {
+        // Not kept: it has some 30 bytes for each message.
+        var index = NameIndex()
         var finding = try look(directory, table, &index, readsCur: readsCur)
         if !readsCur, !finding.vanished.isEmpty {
             // It left new/: most likely for cur/.
@@ -211,11 +213,13 @@ extension Mailbox {
         var finding = Finding()
         finding.didReadCur = readsCur
         finding.strays = listing.misnamed.map { Stray(file: $0) }
-        if !listing.entries.isEmpty { index.extend(over: table) }
+        // For a few deliveries, going through all names once costs less than to index them.
+        let few = listing.entries.count <= 16 && !index.isMade ? listing.rows(in: table) : nil
+        if few == nil { index.extend(over: table) }
         // By row, which entry it was.
         var seen = [Int32](repeating: -1, count: table.count)
         for (position, entry) in listing.entries.enumerated() {
-            let row = listing.withBase(entry) { index.row($0, in: table) }
+            let row = if let few { few[position] } else { listing.withBase(entry) { index.row($0, in: table) } }
             let inNew: Place = entry.isNew ? .new : []
             guard let row else {
                 finding.arrivals.append(Arrival(key: listing.withBase(entry) { FileName.ArrivalKey($0) }, entry: entry))

@@ -14,16 +14,38 @@ extension Mailbox {
                                  || place.contains(.new) && table.uid(row) <= state.summary.claimed)
     }
 
-    var isTidyingDue: Bool { isCheckpointDue || !details.isEmpty || firstDue != nil }
+    var isTidyingDue: Bool { isCheckpointDue || !details.isEmpty || renameGuard != nil || firstDue != nil }
 
     /// The first row whose file is to be renamed.
     private var firstDue: Int? {
         // Looked for only if something has happened since there was nothing.
         let state = TidyState(modSequence: state.summary.modSequence, claimed: state.summary.claimed)
         if state == tidyAt { return nil }
-        let first = (0..<table.count).first(where: isDue)
-        if first == nil { tidyAt = state }
+        let first = nextDue(from: 0)
+        if first == nil {
+            tidyAt = state
+            table.touchedRows = nil
+        }
         return first
+    }
+
+    /// The next row whose file is to be renamed. Only rows that may have become due since there was none are looked at.
+    private func nextDue(from start: Int) -> Int? {
+        var ranges = [0..<table.count]
+        if let tidyAt {
+            let flagged = table.touchedRows ?? 0..<0, claimed = table.firstRow(from: tidyAt.claimed &+ 1)..<table.count
+            ranges = flagged.overlaps(claimed) || flagged.isEmpty
+                ? [min(flagged.isEmpty ? claimed.lowerBound : flagged.lowerBound, claimed.lowerBound)..<table.count]
+                : [flagged, claimed]
+        }
+        for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+            var row = max(start, range.lowerBound)
+            while row < range.upperBound, let found = table.firstLagging(in: row..<range.upperBound) {
+                if isDue(found) { return found }
+                row = found + 1
+            }
+        }
+        return nil
     }
 
     struct TidyState: Equatable {
@@ -44,17 +66,14 @@ extension Mailbox {
             try verifyRows()
             var transaction = Transaction(summary: state.summary)
             var done = 0
-            var row = first
             var isStale = false
-            var events = 0
-            if renameGuard == nil, table.count >= Self.worthGuarding {
-                renameGuard = RenameGuard(directory, maildir: account.path, known: state.summary.cur)
-            }
-            renameGuard?.expect(0)
             var groups: [[UInt8]: (place: Place, flags: SystemFlags, rows: RowRanges)] = [:]
             transaction.summary.cur = try changingCur { () throws(StoreError) in
-                while row < table.count, done < Self.batch {
-                    defer { row += 1 }
+                var events = 0
+                var next: Int? = first
+                while let row = next, done < Self.batch {
+                    defer { next = nextDue(from: row + 1) }
+                    // Others may have changed it before we had the lock.
                     guard isDue(row) else { continue }
                     done += 1
                     let cameFromNew = table.place(row).contains(.new)
@@ -71,8 +90,8 @@ extension Mailbox {
                         transaction.entries.append(.namedOddly(table.uid(row), [.hasInfo, .odd], info))
                     }
                 }
+                return events
             }
-            renameGuard?.expect(events)
             // Somebody else was faster: the next look finds out what the file is called now.
             if isStale {
                 state.summary.cur = DirectoryState()
@@ -93,13 +112,19 @@ extension Mailbox {
     }
 
     /// Reading a directory with fewer files costs less than watching it.
-    private static let worthGuarding = 1000
+    static let worthGuarding = 1000
 
     /// If nobody but us has changed cur/ since it was last read, says so, and nobody needs to read it again.
-    private func settle() throws(StoreError) {
+    ///
+    /// The watch goes on if `isBusy`: then not to wait, either.
+    func settle(isBusy: Bool = false) throws(StoreError) {
         guard let renameGuard else { return }
-        self.renameGuard = nil
-        renameGuard.waitOut(state.summary.cur.modified)
+        if isBusy {
+            guard renameGuard.isOver(state.summary.cur.modified) else { return }
+        } else {
+            renameGuard.waitOut(state.summary.cur.modified)
+        }
+        defer { if !isBusy || !renameGuard.isUndisturbed { self.renameGuard = nil } }
         try locked { () throws(StoreError) in
             renameGuard.expect(0)
             guard renameGuard.isUndisturbed, !state.summary.cur.isSettled, let status = directory.cur.status(),

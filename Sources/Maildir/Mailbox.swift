@@ -15,8 +15,6 @@ final class Mailbox {
     var state: MailboxState
     /// What was taken in from others, for a session that has not been told.
     var news = News()
-    /// Rows by base name, made when a scan first needs it.
-    var nameIndex = NameIndex()
     /// INTERNALDATE and RFC822.SIZE that were looked up and are not in the log yet, by UID.
     var details: [UInt32: (internalDate: Int64, size: UInt64)] = [:]
     /// When there last was no file to rename; and messages whose files could not be renamed, for this session to leave alone.
@@ -170,7 +168,6 @@ final class Mailbox {
     }
 
     private func reloaded() {
-        nameIndex = NameIndex()
         tidyAt = nil
         if let table = state.table { onReload?(table) }
     }
@@ -298,11 +295,18 @@ final class Mailbox {
     }
 
     /// Does something of our own in cur/, so that it is not taken for somebody else's: if nobody had changed the directory
-    /// before, its modification time afterwards is the one to remember in the returned state.
-    func changingCur(_ body: () throws(StoreError) -> Void) throws(StoreError) -> DirectoryState {
+    /// before, its modification time afterwards is the one to remember in the returned state. `body` returns how many names it
+    /// has made and removed there, or `nil` if it cannot say.
+    func changingCur(_ body: () throws(StoreError) -> Int?) throws(StoreError) -> DirectoryState {
         var known = state.summary.cur
         let before = directory.cur.status().map { nanoseconds($0.st_mtim) }
-        try body()
+        if renameGuard == nil, state.summary.messages >= Self.worthGuarding {
+            renameGuard = RenameGuard(directory, maildir: account.path, known: known)
+        }
+        renameGuard?.expect(0)
+        var events: Int?
+        defer { renameGuard?.expect(events ?? -1) }
+        events = try body()
         if before == known.modified, let after = directory.cur.status() { known.modified = nanoseconds(after.st_mtim) }
         return known
     }

@@ -8,6 +8,7 @@ import SystemPackage
 public final class MaildirStore: MailStore {
     public let separator: Character
     let account: Account
+    private let statusFile: StatusFile
     let naming: FolderNaming
     let names = NameMaker()
     var maildir: Handle { account.maildir }
@@ -27,6 +28,7 @@ public final class MaildirStore: MailStore {
         naming = FolderNaming(separator: separator)
         let maildir = try Self.openMaildir(path)
         account = try Account(maildir, path: path, logger: logger)
+        statusFile = StatusFile(maildir)
     }
 
     static func openMaildir(_ path: String) throws(StoreError) -> Handle {
@@ -144,9 +146,13 @@ public final class MaildirStore: MailStore {
     }
 
     public func status(_ name: MailboxName, wantsSize: Bool) throws(StoreError) -> MailboxStatus {
+        if let folder = try? naming.folder(name), let known = statusFile.record(folder), !wantsSize || known.summary.unsized == 0,
+           let uidValidity = UIDValidity(known.uidValidity) {
+            return MailboxStatus(uidValidity, known.id, known.summary, wantsSize: wantsSize)
+        }
         let quick = try openMailbox(name, hasRows: false)
-        var summary = quick.state.summary
-        if quick.isScanDue || wantsSize && summary.unsized > 0 {
+        var state = quick.state
+        if quick.isScanDue || wantsSize && state.summary.unsized > 0 {
             let open = try OpenMaildir(Mailbox(quick.directory, account, hasRows: true), readOnly: true, names: names,
                                        target: { (name) throws(StoreError) in throw .noSuchMailbox(name) }, onClose: { _, _ in })
             if wantsSize {
@@ -156,17 +162,10 @@ public final class MaildirStore: MailStore {
                 }
                 try open.mailbox.saveDetails()
             }
-            summary = open.mailbox.state.summary
+            state = open.mailbox.state
         }
-        var status = MailboxStatus(uidValidity: quick.state.uidValidity, id: quick.state.log.header.mailboxID)
-        status.messages = Int(summary.messages)
-        status.recent = Int(summary.recent)
-        status.unseen = Int(summary.unseen)
-        status.deleted = Int(summary.deleted)
-        status.uidNext = UInt32(clamping: summary.uidNext)
-        status.highestModSequence = ModSequence(summary.modSequence) ?? .zero
-        if wantsSize { status.size = summary.size }
-        return status
+        statusFile.remember(state, quick.directory.folder)
+        return MailboxStatus(state.uidValidity, state.log.header.mailboxID, state.summary, wantsSize: wantsSize)
     }
 
     // MARK: APPEND and COPY
@@ -202,6 +201,7 @@ public final class MaildirStore: MailStore {
             let target = targets.remove(at: at)
             untidy.append(try Mailbox(target.directory, account, hasRows: true))
         }
+        for target in targets { do throws(StoreError) { try target.settle() } catch .noSuchMailbox {} }
         selected?.compactCacheIfDue()
         guard let mailbox = untidy.last else { return false }
         var isDone = true
@@ -215,5 +215,18 @@ public final class MaildirStore: MailStore {
         targets.removeAll { $0.directory.folder == folder }
         untidy.removeAll { $0.directory.folder == folder }
         if closed?.directory.folder == folder { closed = nil }
+    }
+}
+
+extension MailboxStatus {
+    fileprivate init(_ uidValidity: UIDValidity, _ id: ObjectID, _ summary: Summary, wantsSize: Bool) {
+        self.init(uidValidity: uidValidity, id: id)
+        messages = Int(summary.messages)
+        recent = Int(summary.recent)
+        unseen = Int(summary.unseen)
+        deleted = Int(summary.deleted)
+        uidNext = UInt32(clamping: summary.uidNext)
+        highestModSequence = ModSequence(summary.modSequence) ?? .zero
+        if wantsSize { size = summary.size }
     }
 }

@@ -163,9 +163,35 @@ final class MessageTable {
         for index in tail.indices where tail[index].place.isGone { tail[index].place.insert(.forgotten) }
     }
 
+    /// The first row whose file name tells other flags than the message has, or whose file is in new/; gone or not.
+    func firstLagging(in rows: Range<Int>) -> Int? {
+        var row = rows.lowerBound
+        if let base, row < baseCount {
+            let flags = base.flags, nameFlags = base.nameFlags, places = base.places, end = min(rows.upperBound, baseCount)
+            while row < end {
+                if flags[row] != nameFlags[row] || places[row] & Place.new.rawValue != 0 { return row }
+                row += 1
+            }
+        }
+        while row < rows.upperBound {
+            let message = tail[row - baseCount]
+            if message.flags != message.nameFlags || message.place.contains(.new) { return row }
+            row += 1
+        }
+        return nil
+    }
+
     // MARK: Changes
 
+    /// Of rows outside of this, neither flags nor names were changed since somebody last set it to `nil`.
+    var touchedRows: Range<Int>?
+
+    private func touch(_ row: Int) {
+        touchedRows = touchedRows.map { min($0.lowerBound, row)..<max($0.upperBound, row + 1) } ?? row..<row + 1
+    }
+
     func setFlags(_ row: Int, _ flags: SystemFlags, _ keywords: KeywordSet, modSequence: UInt64) {
+        touch(row)
         if row < baseCount {
             base!.flags[row] = flags.rawValue
             base!.setKeywords(row, keywords)
@@ -188,11 +214,13 @@ final class MessageTable {
     /// The file has, or is seen to have, a name as we would write it.
     func setName(_ row: Int, _ place: Place, _ flags: SystemFlags) {
         if self.place(row).contains(.odd) { oddInfos[row] = nil }
+        touch(row)
         setPlace(row, place.subtracting(.odd))
         setNameFlags(row, flags)
     }
 
     func setOddName(_ row: Int, _ place: Place, info: [UInt8]) {
+        touch(row)
         oddInfos[row] = info
         setPlace(row, place.union([.odd, .hasInfo]))
         setNameFlags(row, info.withUnsafeBytes { FileName.info($0) }.flags)
@@ -228,7 +256,8 @@ struct ExpungeMemory {
     /// Of expunges at or before this nothing is remembered.
     private(set) var forgotten: UInt64 = 0
 
-    /// About as many deletions as a busy mailbox sees in years; 3 MiB.
+    /// So many stretches of UIDs at most, 16 bytes each: beyond, the older half is forgotten. Who deletes 250 messages a day one
+    /// by one is remembered for a year at least.
     static let capacity = 200_000
 
     init() {}

@@ -24,6 +24,7 @@ extension OpenMaildir {
             var ranges = RowRanges()
             var problem: StoreError?
             transaction.summary.cur = try mailbox.changingCur { () throws(StoreError) in
+                var events = 0
                 for row in rows {
                     guard let uid = UID(table.uid(row)) else { continue }
                     guard remove(row, uid, to: graveyard) else {
@@ -31,10 +32,11 @@ extension OpenMaildir {
                         break
                     }
                     removed.append(uid)
-                    if table.place(row).contains(.new) { isNewChanged = true }
+                    if table.place(row).contains(.new) { isNewChanged = true } else { events += 1 }
                     ranges.append(row, uid: uid.rawValue)
                     transaction.summary.count(table.flags(row), uid: uid.rawValue, size: table.size(row), by: -1)
                 }
+                return events
             }
             if removed.isEmpty, let problem { throw problem }
             _ = directory.cur.sync()

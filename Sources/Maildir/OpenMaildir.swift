@@ -58,7 +58,6 @@ final class OpenMaildir: OpenMailbox {
         Graveyard.empty(directory, olderThan: wasLast ? 0 : Graveyard.patience)
         directory.lockFile.leave()
         mailbox.onReload = nil
-        mailbox.nameIndex = NameIndex()
         onClose(mailbox, !isReadOnly && mailbox.isTidyingDue)
     }
 
@@ -145,6 +144,8 @@ final class OpenMaildir: OpenMailbox {
         // First, so that an event that comes while we look wakes again.
         watcher?.drain()
         cache?.isStale = true
+        // What was shown of an index that was cut short under us may be wrong: what differs is told.
+        if table.base?.isLost == true { try mailbox.verifyRows() }
         try mailbox.catchUp(isLocked: false)
         try mailbox.scanIfDue()
         var changes = MailboxChanges()

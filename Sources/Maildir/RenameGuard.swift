@@ -1,10 +1,10 @@
 import Glibc
 import MailStore
 
-/// Watches cur/ while we rename in it, so that a large directory need not be read again only because it was we who changed it.
+/// Watches cur/ while we change it, so that a large directory need not be read again only because it was we who changed it.
 ///
-/// Modification times cannot tell whether somebody else changed the directory within the same tick. inotify can: every rename of
-/// ours makes two events (one, if the file comes from new/), and any more are somebody else's.
+/// Modification times cannot tell whether somebody else changed the directory within the same tick. inotify can: every name
+/// that we make or remove is an event, a rename two (one, if the file comes from new/), and any more are somebody else's.
 final class RenameGuard {
     private let handle: Handle
     /// Whether nobody else has changed the directory since the watch began.
@@ -27,10 +27,13 @@ final class RenameGuard {
               cur.st_dev == there.st_dev, known.isSettled, nanoseconds(cur.st_mtim) == known.modified else { return nil }
     }
 
-    /// To be called under the lock before and after our renames, with the number of events that they make.
+    /// To be called under the lock before and after our changes, with the number of events that they make.
     func expect(_ count: Int) {
         if events() != count { isUndisturbed = false }
     }
+
+    /// Whether the tick of the last change is over.
+    func isOver(_ modified: Int64) -> Bool { now() > modified &+ Self.tick }
 
     /// Waits until the tick of the last change is over. Then nothing can hide in it.
     func waitOut(_ modified: Int64) {

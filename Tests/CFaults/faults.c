@@ -18,7 +18,7 @@
 #include "memory.h"
 
 static int is_armed, kind, error_number;
-static long at, count, counts[FAULTS_CALLS];
+static long at, count, counts[FAULTS_CALLS], bytes[FAULTS_CALLS];
 static int64_t clock_shift;
 static void (*action)(void);
 
@@ -32,6 +32,7 @@ void faults_arm(long n, int what, int error) {
     error_number = error;
     count = 0;
     memset(counts, 0, sizeof counts);
+    memset(bytes, 0, sizeof bytes);
     is_armed = 1;
 }
 
@@ -40,6 +41,7 @@ void faults_pause(void) { memory_is_busy++; }
 void faults_resume(void) { memory_is_busy--; }
 long faults_count(void) { return count; }
 long faults_count_of(int call) { return counts[call]; }
+long faults_bytes(int call) { return bytes[call]; }
 void faults_set_action(void (*what)(void)) { action = what; }
 void faults_shift_clock(int64_t seconds) { clock_shift = seconds; }
 
@@ -101,6 +103,11 @@ static enum verdict ask(enum faults_call call, int makes) {
     }
 }
 
+static ssize_t counted(enum faults_call call, ssize_t n) {
+    if (is_armed && !memory_is_busy && n > 0) bytes[call] += n;
+    return n;
+}
+
 /* Asks, and on `FAIL` returns -1. */
 #define ASK(call, makes) \
     enum verdict verdict = ask(call, makes); \
@@ -132,7 +139,7 @@ int openat64(int directory, const char *path, int flags, ...) { MODE(flags, mode
 ssize_t pread(int fd, void *p, size_t n, off_t offset) {
     REAL(ssize_t, "pread", int, void *, size_t, off_t);
     ASK(FAULTS_READ, 0);
-    DONE(real(fd, p, n, offset));
+    DONE(counted(FAULTS_READ, real(fd, p, n, offset)));
 }
 ssize_t pread64(int fd, void *p, size_t n, off_t offset) { return pread(fd, p, n, offset); }
 
@@ -141,7 +148,7 @@ ssize_t pwrite(int fd, const void *p, size_t n, off_t offset) {
     ASK(FAULTS_WRITE, 0);
     memory_writes(fd, offset, n);
     if ((verdict == HALF || verdict == TEAR) && n > 1) n /= 2;
-    DONE(real(fd, p, n, offset));
+    DONE(counted(FAULTS_WRITE, real(fd, p, n, offset)));
 }
 ssize_t pwrite64(int fd, const void *p, size_t n, off_t offset) { return pwrite(fd, p, n, offset); }
 
@@ -255,7 +262,7 @@ long syscall(long number, ...) {
     va_end(list);
     if (number != SYS_getdents64) return real(number, a, b, c, d, e, f);
     ASK(FAULTS_LIST, 0);
-    DONE(real(number, a, b, c));
+    DONE(counted(FAULTS_LIST, real(number, a, b, c)));
 }
 
 int futimens(int fd, const struct timespec times[2]) {

@@ -242,8 +242,9 @@ final class Script {
         let chosen = uids(open, "inbox", texts)
         for (uid, text) in chosen {
             note("?add\t\(box)\t\t\(text)\t\(open.flags(uid))\t\(groups)")
+            // Not one that a failed command has removed already.
+            if model.boxes["inbox"]?.messages[text]?.mayNotBe == false { note("+kept\t\(text)") }
             note("?remove\tinbox\t\(text)")
-            note("+kept\t\(text)")
         }
         let result = try open.move(chosen.map(\.uid), to: name(box))
         told(result, chosen, open, box)
@@ -272,8 +273,9 @@ final class Script {
         let all = inbox.uids.compactMap { uid in model.boxes["inbox"]!.uids[uid.rawValue].map { (uid, $0) } }
         for (uid, text) in all {
             note("?add\tarchive\t\t\(text)\t\(inbox.flags(uid))\t\(groups)")
+            // Not one that a failed command has removed already.
+            if model.boxes["inbox"]?.messages[text]?.mayNotBe == false { note("+kept\t\(text)") }
             note("?remove\tinbox\t\(text)")
-            note("+kept\t\(text)")
         }
         try store.rename(.inbox, to: MailboxName("Archive")!)
         note("+box\tarchive\tArchive")

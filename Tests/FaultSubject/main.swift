@@ -2,6 +2,8 @@
 //
 //     FaultSubject DIRECTORY counts                                how often each function is called
 //     FaultSubject DIRECTORY sweep FAULT FIRST STRIDE [SEED]       something at call FIRST, FIRST + STRIDE, …
+//     FaultSubject DIRECTORY scale MESSAGES                        what a session's commands cost in a mailbox of so many
+//     FaultSubject DIRECTORY list MAILBOXES                        what LIST with STATUS costs in an account of so many
 //
 // It prints a line for each problem and ends with 1 if there are any; the last line tells how many rounds there were.
 
@@ -10,8 +12,13 @@ import Glibc
 
 let arguments = CommandLine.arguments
 guard arguments.count >= 3 else {
-    print("usage: FaultSubject DIRECTORY counts | sweep FAULT FIRST STRIDE [SEED]")
+    print("usage: FaultSubject DIRECTORY counts | sweep FAULT FIRST STRIDE [SEED] | scale MESSAGES | list MAILBOXES")
     exit(64)
+}
+if arguments.count == 4, let number = Int(arguments[3]), ["scale", "list"].contains(arguments[2]) {
+    let scale = Scale(arguments[1])
+    if arguments[2] == "scale" { try scale.messages(number) } else { try scale.mailboxes(number) }
+    exit(0)
 }
 let rounds = try Rounds(arguments[1])
 switch arguments[2] {

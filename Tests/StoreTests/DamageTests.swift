@@ -34,7 +34,13 @@ import Testing
             given[7] = try a.text(7)
             try a.add(.answered, to: [4])
             while try store.tidy() {}
-            for uid in a.uids { a.keep(uid, Array("kept".utf8)) }
+            for uid in a.uids {
+                Array("kept".utf8).withUnsafeBytes { bytes in
+                    var pieces = KeptPieces()
+                    pieces.items = bytes
+                    a.keep(uid, pieces)
+                }
+            }
             a.saveKept()
             try a.add(.deleted, to: [6])
             let message = try store.append("message 8\r\n")
@@ -150,6 +156,61 @@ import Testing
         #expect(try c.refresh().flagged == [2])
     }
 
+    @Test(arguments: [0, 600, 4096, 8192, 20_000])
+    func `An index that is cut short under a session is made anew`(_ length: Int) throws {
+        let account = try MaildirAccount()
+        let store = try account.openMaildir()
+        let texts = (0..<400).map { "message \($0)\r\n" }
+        let uids = try store.append(texts.map { Array($0.utf8) }, to: .inbox)
+        let b = try store.open(.inbox, readOnly: false) as! OpenMaildir
+        try b.add(.seen, to: Array(uids[100..<300]))
+        try b.mailbox.locked { () throws(StoreError) in try b.mailbox.checkpoint() }
+        let after = try store.append("after\r\n")
+        let a = try account.openMaildir().open(.inbox, readOnly: false)
+        #expect(a.flags(uids[250]) == .seen)
+        let index = account.folder().appendingPathComponent("imapd.index").path
+        #expect(truncate(index, off_t(length)) == 0)
+        // Whatever it shows now, it goes on.
+        for uid in a.uids { _ = a.metadata(uid) }
+        _ = try a.refresh()
+        #expect(a.uids == uids + [after])
+        for (uid, text) in zip(uids, texts) {
+            #expect(try a.text(uid) == text)
+            #expect(a.flags(uid) == (uids[100..<300].contains(uid) ? .seen : []))
+        }
+        try a.add(.flagged, to: [uids[0], uids[399]])
+        let c = try account.openMaildir().open(.inbox, readOnly: false)
+        #expect(c.uids == a.uids && c.flags(uids[399]) == .flagged && c.flags(uids[299]) == .seen)
+        _ = try b.refresh()
+        #expect(b.flags(uids[0]) == .flagged)
+    }
+
+    @Test func `A cache that is cut short under a session is forgotten`() throws {
+        let account = try MaildirAccount()
+        let store = try account.openStore()
+        let uids = try store.append((0..<40).map { Array("message \($0)\r\n".utf8) }, to: .inbox)
+        let a = try store.open(.inbox, readOnly: false)
+        let record = [UInt8](repeating: 7, count: 1000)
+        func keep(_ uid: UID) {
+            record.withUnsafeBytes { bytes in
+                var pieces = KeptPieces()
+                pieces.items = bytes
+                a.keep(uid, pieces)
+            }
+        }
+        uids.forEach(keep)
+        a.saveKept()
+        #expect(a.kept(uids[39], .items)?.count == 1000)
+        #expect(truncate(account.folder().appendingPathComponent("imapd.cache").path, 5000) == 0)
+        for uid in uids { if let kept = a.kept(uid, .items) { #expect(kept.elementsEqual(record)) } }
+        _ = try a.refresh()
+        for uid in uids { #expect(a.kept(uid, .items) == nil) }
+        uids.forEach(keep)
+        a.saveKept()
+        _ = try a.refresh()
+        for uid in uids { #expect(a.kept(uid, .items)?.elementsEqual(record) == true) }
+    }
+
     @Test func `A log that ends after an announcement takes no message away`() throws {
         let scene = try Scene(checkpointed: false)
         let before = try Data(contentsOf: scene.url("imapd.log")).count
@@ -236,7 +297,8 @@ import Testing
         var now = scene
         now.given = given
         now.texts = Dictionary(uniqueKeysWithValues: try a.uids.map { ($0, try a.text($0)) })
-        for names in [["imapd.log"], ["imapd.index"], ["imapd.cache"], ["imapd.log.spare"], ["imapd.log.old"], ["imapd.index.old"], ["imapd.lock"], ["imapd.account"], ["imapd.log", "imapd.index"],
+        for names in [["imapd.log"], ["imapd.index"], ["imapd.cache"], ["imapd.log.spare"], ["imapd.log.old"],
+                      ["imapd.index.old"], ["imapd.lock"], ["imapd.account"], ["imapd.log", "imapd.index"],
                       ["imapd.log", "imapd.index", "imapd.lock"]] {
             let copy = try now.copy()
             for name in names {

@@ -109,6 +109,14 @@ void clinux_release_free_stack(void);
  * all that, so that a forked child copies few pages of its parent's. For a process that has one thread. */
 void clinux_seal_heap(void);
 
+/* Guards a map of a file: where the file has become shorter than the map, reading gives zeros instead of SIGBUS, and
+ * `clinux_map_is_lost` is 1 from then on. Returns a place, to be given back before munmap(2), or -1 if there are CLINUX_MAPS.
+ * The first call installs a handler of SIGBUS, which passes on what is not about a guarded map. */
+#define CLINUX_MAPS 4096
+int clinux_guard_map(const void *_Nonnull start, size_t size);
+void clinux_unguard_map(int place);
+int clinux_map_is_lost(int place);
+
 /* nftw(3) and remove(3): a directory and all that is in it. Links are removed, not followed. */
 int clinux_remove_tree(const char *_Nonnull path);
 

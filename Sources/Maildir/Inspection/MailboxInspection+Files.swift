@@ -44,7 +44,7 @@ extension MailboxInspection {
 
     static let ownFiles = [
         "imapd.log", "imapd.log.old", "imapd.log.spare", "imapd.index", "imapd.index.old", "imapd.lock", "imapd.cache",
-        "imapd.account", "imapd.subscriptions",
+        "imapd.account", "imapd.subscriptions", "imapd.status",
     ]
 
     private func checkRights(_ status: stat, _ path: String) {

@@ -166,6 +166,7 @@ extension Mailbox {
                           directory.cur.renameExclusively(base, to: directory.cur, base + info) else { continue }
                     transaction.entries.append(.named(.hasInfo, flags, [uid...uid]))
                 }
+                return nil
             }
             if !transaction.entries.isEmpty { try commit(transaction) }
         }

@@ -44,6 +44,8 @@ void faults_resume(void);
 /* Calls since `faults_arm`; all of them, or of one function. */
 long faults_count(void);
 long faults_count_of(int call);
+/* Bytes that were read, or written, or listed of directories. */
+long faults_bytes(int call);
 
 /* What FAULTS_ACT does; paused meanwhile. */
 void faults_set_action(void (*_Nullable action)(void));
