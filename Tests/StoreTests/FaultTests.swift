@@ -8,7 +8,7 @@ import Testing
 ///
 /// `IMAPD_TEST_THOROUGHNESS=100` tries every system call.
 @Suite struct FaultTests {
-    private static let subject = Program.built("FaultSubject")
+    private static let subject = Program.beside("FaultSubject")
 
     /// What goes wrong, and at each how-many-th system call.
     struct Plan: Sendable, CustomTestStringConvertible {

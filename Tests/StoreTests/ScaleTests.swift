@@ -14,7 +14,7 @@ import Testing
     /// What `FaultSubject` says of each command.
     private func costs(_ arguments: [String]) async throws -> [String: Cost] {
         let directory = try TemporaryDirectory()
-        let outcome = try await Program.built("FaultSubject").run([directory.path("")] + arguments)
+        let outcome = try await Program.beside("FaultSubject").run([directory.path("")] + arguments)
         #expect(outcome.status == 0, "\(outcome)")
         var costs: [String: Cost] = [:]
         for line in outcome.output.split(separator: "\n") {

@@ -35,6 +35,7 @@ extension SystemCallFilter {
             .allow(SYS_write, "the log on standard error, and files"),
             .allow(SYS_mmap, where: [.argument(2, lacks: PROT_EXEC)], "memory, and indexes"),
             .allow(SYS_mmap, where: [.argument(2, lacks: PROT_WRITE)], "iconv(3) loads the code of a charset from a file"),
+            .allow(SYS_rt_sigaction, where: [.argument(0, is: SIGBUS)], "an index that another program cuts short (FileMap)"),
             .allow(SYS_wait4, "its gate has ended"),
             .allow(SYS_pidfd_open, "to wait for the end of its gate, but not for ever"),
         ]
@@ -114,7 +115,7 @@ extension SystemCallFilter {
             .allow(SYS_sync_file_range, "a long message begins to be written while it still comes in"),
             .allow(SYS_renameat, "messages that arrive, flags in names, indexes that are replaced"),
             .allow(SYS_renameat2, "the same, but never over another file"),
-            .allow(SYS_linkat, "COPY"),
+            .allow(SYS_linkat, "COPY; messages that arrive together; the log's second name"),
             .allow(SYS_unlinkat, "EXPUNGE and DELETE"),
             .allow(SYS_mkdirat, "CREATE"),
             .allow(SYS_clock_nanosleep, "to let the clock go beyond a directory's time of change"),
