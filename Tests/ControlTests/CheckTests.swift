@@ -59,7 +59,7 @@ import TestSupport
         },
         Damage(.logShort) { account in
             let size = try FileManager.default.attributesOfItem(atPath: account.file("imapd.log"))[.size] as! Int
-            truncate(account.file("imapd.log"), size - 30)
+            truncate(account.file("imapd.log"), size / 2)
         },
         Damage(.indexMissing) { try $0.remove("imapd.index") },
         Damage(.indexDamaged) { try $0.damage("imapd.index", at: 700) },
