@@ -103,6 +103,7 @@ extension Mailbox {
                     transaction.entries.append(.namedOddly(uid, [.hasInfo, .odd], info))
                 }
             }
+            return nil
         }
         if !transaction.entries.isEmpty { try commit(transaction) }
     }

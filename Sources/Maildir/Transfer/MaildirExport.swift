@@ -93,7 +93,7 @@ extension Mailbox {
             // Renamed meanwhile, it is found under its new name; gone, it is not missed.
             var place = directory.directory(table.place(row)), name = table.name(row)
             if place.status(name) == nil {
-                guard let found = findFile(row) else { continue }
+                guard let found = try findFile(row) else { continue }
                 (place, name) = found
             }
             guard copyBytes(place, name, by: tmp, names.next(), to: cur, base + info) else { throw failure("copying", name) }

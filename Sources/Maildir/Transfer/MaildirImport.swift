@@ -186,18 +186,21 @@ public final class MaildirImport {
         }
         let tmp = try mailbox.directory.tmp()
         _ = try mailbox.locked { () throws(StoreError) in
-            try mailbox.arrive(messages.count, names: names) { (index, arrival) throws(StoreError) in
+            try mailbox.arrive(messages.count) { (index, arrival) throws(StoreError) in
                 let message = messages[index]
                 arrival.flags = message.flags
                 arrival.row.internalDate = message.date
                 arrival.row.size = message.wireSize.size
                 arrival.base = names.next() + Array(",S=\(message.written),W=\(message.wireSize.size)".utf8)
                     + (message.identity?.field ?? [])
-            } place: { (index, directory, name) in
+            } place: { (index, directory, name, keepsOther) in
                 guard let file = messages[index].file else { return false }
+                if keepsOther, tmp.link(file.name, to: directory, name) { return true }
                 return tmp.renameExclusively(file.name, to: directory, name)
             }
         }
+        // Those that were linked.
+        for message in messages { if let file = message.file { _ = tmp.unlink(file.name) } }
         imported += messages.count
         pending = []
         pendingBytes = 0
