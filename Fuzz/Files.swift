@@ -35,7 +35,7 @@ func fuzzLog(_ input: UnsafeRawBufferPointer) {
     }
     Scratch.clear()
     Scratch.put("imapd.log", log)
-    Scratch.visit()
+    Scratch.visit(believingUIDs: true)
 }
 
 /// `imapd.index`: any content, with checksums that are right.
@@ -67,7 +67,7 @@ func fuzzIndex(_ input: UnsafeRawBufferPointer) {
     Scratch.clear()
     Scratch.put("imapd.log", log)
     Scratch.put("imapd.index", header.bytes() + content)
-    Scratch.visit()
+    Scratch.visit(believingUIDs: true)
 }
 
 /// `imapd.cache`: any batches, with checksums of their tables that are right.

@@ -17,16 +17,23 @@ private func heard(_ bytes: UnsafeRawBufferPointer, _ limits: CommandReader.Limi
     reader.mode = mode
     var heard: [String] = []
     var at = 0
+    /// Whether there was more.
+    func fill() -> Bool {
+        guard at < bytes.count else { return false }
+        let end = min(bytes.count, at + piece)
+        reader.append(UnsafeRawBufferPointer(rebasing: bytes[at..<end]))
+        at = end
+        return true
+    }
     while true {
+        while reader.messageBytesDue > 0, reader.takeMessageBytes({ _ in }) > 0 || fill() {}
+        guard reader.messageBytesDue == 0 else { return heard }
         switch reader.next() {
-        case .incomplete:
-            if reader.messageBytesDue > 0, reader.takeMessageBytes({ _ in }) > 0 { continue }
-            guard at < bytes.count else { return heard }
-            let end = min(bytes.count, at + piece)
-            reader.append(UnsafeRawBufferPointer(rebasing: bytes[at..<end]))
-            at = end
+        case .incomplete: if !fill() { return heard }
         case .command(let command):
-            heard.append("command \(command) \(parsed(command, mode))")
+            heard.append("command \(command)")
+            _ = try? Parser.command(command, mode: mode)
+            _ = try? Parser.preAuthCommand(command)
         case .continuation: heard.append("continuation")
         case .append(let header):
             heard.append("append \(header)")
@@ -34,14 +41,5 @@ private func heard(_ bytes: UnsafeRawBufferPointer, _ limits: CommandReader.Limi
         case .appendEnd: heard.append("end")
         case .rejected(let rejection): heard.append("rejected \(rejection)")
         }
-    }
-}
-
-private func parsed(_ command: [UInt8], _ mode: WireMode) -> String {
-    _ = try? Parser.preAuthCommand(command)
-    do {
-        return "\(try Parser.command(command, mode: mode))"
-    } catch {
-        return "\(error)"
     }
 }

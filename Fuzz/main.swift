@@ -25,7 +25,11 @@ for (index, argument) in arguments.enumerated() { words[index] = strdup(argument
 words[arguments.count] = nil
 private var count = Int32(arguments.count)
 private var list = words
-exit(runDriver(&count, &list) { bytes, count in
+exit(runDriver(&count, &list) { feed($0, $1) })
+
+/// The name that libFuzzer knows.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func feed(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
     target(UnsafeRawBufferPointer(start: bytes, count: count))
     return 0
-})
+}

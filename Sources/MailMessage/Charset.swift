@@ -105,6 +105,8 @@ public struct CharsetDecoder: ~Copyable {
     private var descriptor: UnsafeMutableRawPointer?
     /// The start of a character that a piece ended in.
     private var carry: [UInt8] = []
+    /// Whether iconv may keep a letter back, for a mark that may follow it: some charsets do (Windows-1255, Big5-HKSCS).
+    private var mayHold = false
 
     public init(_ charset: Charset) {
         self.charset = charset
@@ -122,6 +124,8 @@ public struct CharsetDecoder: ~Copyable {
     public mutating func decode(_ bytes: UnsafeRawBufferPointer, into output: inout [UInt8]) {
         guard !bytes.isEmpty else { return }
         if carry.isEmpty {
+            // A mark is never ASCII.
+            if mayHold, let descriptor, isASCII(bytes) { flush(descriptor, into: &output) }
             if isUnchanged(bytes) { output.append(contentsOf: bytes) } else { run(bytes, into: &output) }
             return
         }
@@ -138,12 +142,23 @@ public struct CharsetDecoder: ~Copyable {
             for byte in carry { Self.appendLatin1(byte, to: &output) }
         }
         carry.removeAll()
-        if let descriptor { iconv(descriptor, nil, nil, nil, nil) }
+        if let descriptor { flush(descriptor, into: &output) }
+    }
+
+    /// Takes what is kept back: nothing follows that could belong to it. Shifts are undone.
+    private mutating func flush(_ descriptor: UnsafeMutableRawPointer, into output: inout [UInt8]) {
+        mayHold = false
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { room in
+            var to = room.baseAddress
+            var free = room.count
+            iconv(descriptor, nil, nil, &to, &free)
+            output.append(contentsOf: UnsafeRawBufferPointer(room).prefix(room.count - free))
+        }
     }
 
     /// Whether the next bytes are UTF-8 as they are, so that they need not be decoded.
     public func isUnchanged(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        carry.isEmpty && isASCIICompatible && isASCII(bytes)
+        carry.isEmpty && !mayHold && isASCIICompatible && isASCII(bytes)
     }
 
     private var isASCIICompatible: Bool {
@@ -168,6 +183,7 @@ public struct CharsetDecoder: ~Copyable {
         // iconv does not write through its input pointer; its type is historical.
         var from = UnsafeMutablePointer(mutating: bytes.baseAddress!.assumingMemoryBound(to: CChar.self))
         var left = bytes.count
+        mayHold = isASCIICompatible
         while left > 0 {
             let room = min(left, 16_384) * 4 + 16
             let start = output.count
@@ -189,6 +205,8 @@ public struct CharsetDecoder: ~Copyable {
                 carry.append(contentsOf: UnsafeRawBufferPointer(start: from, count: left))
                 return
             default:
+                // In charsets with shifts these must stay as they are; none of them keeps letters back.
+                if isASCIICompatible { flush(descriptor, into: &output) }
                 output.append(contentsOf: Self.replacement)
                 from += 1
                 left -= 1

@@ -13,6 +13,9 @@ struct CharsetTests {
         ("euc-kr", [0xB0, 0xA1], "가"),
         ("utf-16", [0xFE, 0xFF, 0x00, 0xE9], "é"), ("utf-7", Array("+AOk-".utf8), "é"),
         ("utf-8", [0x61, 0xFF, 0x62], "a\u{FFFD}b"), ("utf-8", [0xC3], "\u{FFFD}"), ("euc-jp", [0xFF, 0x61], "\u{FFFD}a"),
+        // A letter that waits for a mark comes before what is no mark, and at the end.
+        ("windows-1255", [0xF9, 0xEC, 0xE5, 0xED, 0xE0], "שלוםא"), ("windows-1255", [0xE0, 0xFF, 0x61], "א\u{FFFD}a"),
+        ("windows-1255", [0xE0, 0x61], "אa"),
         ("us-ascii", [0xE9], "é"), ("us-ascii", [0xC3, 0xA9], "é"),
     ] as [(String, [UInt8], String)])
     func decode(name: String, bytes: [UInt8], expected: String) throws {
