@@ -69,10 +69,13 @@ public struct Program: Sendable {
         let (inputFile, outputFile, errorFile) = (files.path("input"), files.path("output"), files.path("errors"))
         try input.write(to: URL(fileURLWithPath: inputFile))
         for file in [outputFile, errorFile] { try Data().write(to: URL(fileURLWithPath: file)) }
+        let handles = try [FileHandle(forReadingFrom: URL(fileURLWithPath: inputFile)),
+                           FileHandle(forWritingTo: URL(fileURLWithPath: outputFile)),
+                           FileHandle(forWritingTo: URL(fileURLWithPath: errorFile))]
         let child = try Child(path, arguments, environment: environment, directory: directory,
-                              input: FileHandle(forReadingFrom: URL(fileURLWithPath: inputFile)),
-                              output: FileHandle(forWritingTo: URL(fileURLWithPath: outputFile)),
-                              errors: FileHandle(forWritingTo: URL(fileURLWithPath: errorFile)))
+                              input: handles[0], output: handles[1], errors: handles[2])
+        // The child has its own; Foundation would keep ours as long as this process lives.
+        for handle in handles { try handle.close() }
         let status = await child.end(within: deadline)
         return Outcome(command: [path] + arguments, status: status,
                        standardOutput: try Data(contentsOf: URL(fileURLWithPath: outputFile)),
