@@ -6,7 +6,9 @@ public struct Program: Sendable {
 
     /// - Parameter package: the Debian package that has it, for whoever must install it.
     public init(_ name: String, package: String) throws {
+        // Servers are not in the path of ordinary users.
         let directories = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin").components(separatedBy: ":")
+            + ["/usr/local/sbin", "/usr/sbin", "/sbin"]
         guard let found = directories.map({ $0 + "/" + name }).first(where: FileManager.default.isExecutableFile) else {
             throw Missing(description: "\(name) is not installed: apt-get install \(package), or the test line of README.md")
         }
