@@ -27,3 +27,14 @@ static void *resize(void *memory, size_t size, const char *file, int line) {
 }
 
 int copenssl_overwrite_freed_memory(void) { return CRYPTO_set_mem_functions(allocate, resize, release); }
+
+void copenssl_set_servername_callback(SSL_CTX *context, int (*callback)(SSL *, int *, void *), void *argument) {
+    SSL_CTX_set_tlsext_servername_callback(context, callback);
+    SSL_CTX_set_tlsext_servername_arg(context, argument);
+}
+
+void copenssl_set_issuers(SSL_CTX *context, STACK_OF(X509) *issuers) { SSL_CTX_set1_chain(context, issuers); }
+
+int copenssl_is_end_of_pem(unsigned long error) {
+    return ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
+}

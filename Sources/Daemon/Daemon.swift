@@ -20,7 +20,7 @@ public enum Daemon {
         }
         do throws(StartErrors) {
             // Even if the command line is wrong: whatever else is wrong is told too.
-            let preparation = try prepare(settings, after: errors)
+            let preparation = try Preparation(settings, after: errors)
             if settings.information != nil {
                 for warning in preparation.warnings { show("imapd: \(warning)\n", on: 2) }
                 return .ended
@@ -35,17 +35,6 @@ public enum Daemon {
             for error in error.errors { show("imapd: \(error.line)\n", on: 2) }
             return error.errors.first?.status ?? .system
         }
-    }
-
-    private static func prepare(_ settings: Settings, after errors: [StartError]) throws(StartErrors) -> Preparation {
-        let preparation: Preparation
-        do throws(StartErrors) {
-            preparation = try Preparation(settings)
-        } catch {
-            throw StartErrors(errors: errors + error.errors)
-        }
-        guard errors.isEmpty else { throw StartErrors(errors: errors) }
-        return preparation
     }
 
     private static func show(_ text: String, on descriptor: Int32) {

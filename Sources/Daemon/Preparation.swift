@@ -17,7 +17,8 @@ package struct Preparation {
     let logger: Logger
     /// The descriptor that the log needs, if it is not the standard error stream.
     let logDescriptor: Int32?
-    let listeners: [Listener]
+    let bound: [BoundPlace]
+    var listeners: [Listener] { bound.flatMap(\.listeners) }
     let tls: TLSContext?
     let store: any MailStoreProvider
     let accounts: AccountChoice
@@ -31,30 +32,27 @@ package struct Preparation {
 
     var rules: GateRules {
         let isMemory = settings.storage == .memory
-        var rules = GateRules(
+        var rules = settings.gateRules(
             tls: tls, plaintextLogin: settings.allowPlaintextLogin ? .always : isMemory ? .fromLoopback : .never)
         rules.mechanisms = accounts.mechanisms
-        rules.timeLimit = settings.loginTimeout
         return rules
     }
 
     var policy: LoginPolicy {
         var policy = LoginPolicy()
+        policy.attempts = settings.loginAttempts
         policy.delay = settings.failureDelay
         policy.timeLimit = settings.loginTimeout
         return policy
     }
 
-    var session: SessionSettings {
-        var session = SessionSettings()
-        session.namespacePrefix = settings.namespacePrefix
-        session.autologout = settings.idleTimeout
-        return session
-    }
-
     /// Tries everything, so that every error is told at once.
-    package init(_ given: Settings) throws(StartErrors) {
-        var errors: [StartError] = []
+    ///
+    /// - Parameters:
+    ///   - earlier: what is known to be wrong already.
+    ///   - running: listeners of a daemon that reads its settings again; those that are still wanted are taken over.
+    package init(_ given: Settings, after earlier: [StartError] = [], reusing running: [BoundPlace] = []) throws(StartErrors) {
+        var errors = earlier
         settings = Self.completed(given, &errors)
 
         let (sink, logDescriptor) = Self.sink(settings, &errors)
@@ -72,7 +70,11 @@ package struct Preparation {
         sandbox = Self.sandbox(settings, &errors)
         tls = Self.makeTLS(settings, &errors)
         store = Self.makeStore(settings, logger)
-        listeners = isChecking ? [] : Self.listen(settings, &errors)
+        bound = isChecking ? [] : Self.listen(settings, reusing: running, &errors)
+        for listener in bound.flatMap(\.listeners) { listener.keepAlive(after: settings.keepalive) }
+        if errors.isEmpty, tls == nil, bound.contains(where: { $0.listeners.contains(where: \.usesImplicitTLS) }) {
+            errors.append(.configuration("the service manager has a socket for TLS, and there is no certificate: set tls = yes"))
+        }
 
         guard errors.isEmpty else { throw StartErrors(errors: errors) }
     }
@@ -105,17 +107,20 @@ package struct Preparation {
         if settings.limits.penalties.begin > settings.limits.penalties.longest {
             errors.append(settings.error(in: "penalty-begin", "more than --penalty-longest is never owed"))
         }
-        if settings.tls || given.certificate != nil || given.key != nil {
-            settings.certificate = given.certificate ?? Settings.defaultCertificate
-            settings.key = given.key ?? Settings.defaultKey
+        if settings.wantsTLS {
+            if given.certificates.isEmpty { settings.certificates = [Settings.defaultCertificate] }
+            if given.keys.isEmpty { settings.keys = [Settings.defaultKey] }
         }
-        if settings.hosts.isEmpty { settings.hosts = settings.fork ? ["*"] : ["localhost"] }
+        let name = given.listen.isEmpty ? "listen-tls" : "listen"
+        if !(given.listen.isEmpty && given.listenTLS.isEmpty), given.port != nil || !given.hosts.isEmpty {
+            errors.append(settings.error(in: name, "it says what host and port say: leave one of them out"))
+        }
         return settings
     }
 
     private static func sink(_ settings: Settings, _ errors: inout [StartError]) -> (any LogSink, Int32?) {
         guard settings.log == .syslog else { return (StandardErrorSink(), nil) }
-        if let sink = SyslogSink() { return (sink, sink.descriptor) }
+        if let sink = SyslogSink(facility: settings.logFacility) { return (sink, sink.descriptor) }
         errors.append(settings.error(in: "log", "nobody listens at /dev/log; start a syslog daemon, or log to stderr"))
         return (StandardErrorSink(), nil)
     }
@@ -149,9 +154,9 @@ package struct Preparation {
     }
 
     private static func makeTLS(_ settings: Settings, _ errors: inout [StartError]) -> TLSContext? {
-        guard let certificate = settings.certificate, let key = settings.key else { return nil }
+        guard settings.wantsTLS else { return nil }
         do throws(TLSContextError) {
-            let context = try TLSContext(certificate: certificate, key: key)
+            let context = try TLSContext(certificates: settings.certificates, keys: settings.keys)
             context.warmUp()
             return context
         } catch {
@@ -176,31 +181,45 @@ package struct Preparation {
 
     // MARK: - Listeners
 
-    private static func listen(_ settings: Settings, _ errors: inout [StartError]) -> [Listener] {
-        var listeners: [Listener] = []
-        for (port, implicitTLS) in settings.ports {
-            for host in settings.hosts {
-                do throws(ListenError) {
-                    listeners += try Listener.listen(
-                        host: host, port: port, implicitTLS: implicitTLS, keepalive: settings.keepalive)
-                } catch {
-                    errors.append(startError(error, port: port))
-                }
+    private static func listen(
+        _ settings: Settings, reusing running: [BoundPlace], _ errors: inout [StartError]
+    ) -> [BoundPlace] {
+        // Sockets of the service manager are all that there are, and stay.
+        if let handed = running.first(where: { $0.place == nil }) { return [handed] }
+        let handed = SocketActivation.takeFromEnvironment(&errors)
+        if !handed.isEmpty { return [BoundPlace(place: nil, listeners: handed)] }
+        var bound: [BoundPlace] = []
+        for place in settings.places {
+            if let kept = running.first(where: { $0.place == place }) {
+                bound.append(kept)
+                continue
+            }
+            do throws(ListenError) {
+                let listeners = try Listener.listen(host: place.host, port: place.port, implicitTLS: place.implicitTLS)
+                bound.append(BoundPlace(place: place, listeners: listeners))
+            } catch {
+                errors.append(startError(error))
             }
         }
-        return listeners
+        return bound
     }
 
-    private static func startError(_ error: ListenError, port: UInt16) -> StartError {
+    private static func startError(_ error: ListenError) -> StartError {
         switch error {
         case .address(_, .permissionDenied):
             .noPermission("\(error); ports below 1024 need root: use sudo, or another port, such as --port 10143")
         case .address(_, .addressInUse):
-            .unavailable("\(error); another server has that port: stop it, or use another one with --port")
-        case .unknownHost: .unavailable("--host: \(error)")
+            .unavailable("\(error); another server has that port: stop it, or use another port")
+        case .unknownHost: .unavailable("\(error)")
         case .address, .descriptors: .unavailable("\(error)")
         }
     }
+}
+
+/// Listeners, and which of the settings' places they are for; `nil` for those that the service manager has handed over.
+package struct BoundPlace {
+    var place: Settings.Place?
+    var listeners: [Listener]
 }
 
 /// Everything that keeps imapd from starting.

@@ -15,8 +15,8 @@ func runSingleProcess(_ preparation: Preparation) throws(StartErrors) {
         end = try Signals.descriptor(for: [SIGTERM, SIGINT, SIGHUP])
         server = try Server(
             listeners: preparation.listeners, store: preparation.store, authenticator: authenticator(settings),
-            rules: preparation.rules, policy: preparation.policy, session: preparation.session,
-            connectionLimit: settings.maxConnections, proxies: IPNetworkSet(settings.proxies), logger: logger)
+            rules: preparation.rules, policy: preparation.policy, connectionLimit: settings.maxConnections,
+            proxies: IPNetworkSet(settings.proxies), sessionSettings: { settings.session(of: $0) }, logger: logger)
     } catch {
         throw StartErrors(errors: [.system("cannot start: \(error)")])
     }
@@ -28,17 +28,24 @@ func runSingleProcess(_ preparation: Preparation) throws(StartErrors) {
         ProcessTitle.prepare()
         ProcessTitle.set("server")
     }
+    let pidFile = try settings.makePIDFile()
+    defer { pidFile?.remove() }
     announce(preparation)
+    let manager = ServiceManager.takeFromEnvironment()
+    manager.ready(status: "Serving")
     server.run(until: end)
+    manager.stopping()
     logger.notice("stopped")
 }
 
 /// Tells where imapd listens, in lines that a program can wait for.
-func announce(_ preparation: Preparation) {
+///
+/// - Parameter known: listeners of which it has been told before.
+func announce(_ preparation: Preparation, but known: [Listener] = []) {
     for warning in preparation.warnings { preparation.logger.warning("\(warning)") }
     for lack in preparation.sandbox.missing { preparation.logger.warning("sandbox: this kernel has \(lack)") }
     if preparation.settings.sandbox == .off { preparation.logger.warning("sandbox: off") }
-    for listener in preparation.listeners {
+    for listener in preparation.listeners where !known.contains(where: { $0 === listener }) {
         let kind = listener.usesImplicitTLS ? "tls" : preparation.tls != nil ? "starttls" : "none"
         preparation.logger.notice("listening", metadata: ["address": "\(listener.address)", "tls": "\(kind)"])
     }

@@ -98,7 +98,8 @@ extension Gate {
     }
 
     func welcome(_ tag: Tag) -> Step {
-        out.tagged(tag, .ok, .capability(Capability.afterLogin), "Logged in")
+        let capabilities = Capability.afterLogin.filter { !rules.hiddenCapabilities.contains($0) }
+        out.tagged(tag, .ok, rules.tellsCapabilitiesAtLogin ? .capability(capabilities) : nil, "Logged in")
         return .end(.loggedIn(readAhead: reader.takeRemainder()))
     }
 

@@ -38,7 +38,7 @@ public final class Gate {
         do throws(ConnectionEnd) {
             if rules.expectsProxyHeader, let end = try hearProxy() { return end }
             if rules.usesImplicitTLS { try beginTLS() }
-            out.untagged(.ok, .capability(capabilities), "imapd ready")
+            out.untagged(.ok, .capability(capabilities), RespText(replacingIn: rules.greeting))
             while true {
                 if case .end(let end) = try step() {
                     try flush()
@@ -128,6 +128,7 @@ public final class Gate {
 
     var capabilities: [String] {
         Capability.beforeLogin(startTLS: rules.tls != nil && !isSecure, mechanisms: mechanisms.map(\.rawValue))
+            .filter { !rules.hiddenCapabilities.contains($0) }
     }
 
     /// What may be chosen here and now.

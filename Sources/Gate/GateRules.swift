@@ -21,6 +21,12 @@ public struct GateRules: Sendable {
     public var timeLimit: Duration = .seconds(180)
     /// Commands that a client may send before it has logged in. Real ones need fewer than ten.
     public var commandLimit = 100
+    /// The words of the greeting.
+    public var greeting = "imapd ready"
+    /// Capabilities that are not told.
+    public var hiddenCapabilities: Set<String> = []
+    /// Whether whoever gets in is told at once what the session can do: not if that depends on who it is.
+    public var tellsCapabilitiesAtLogin = true
 
     public init(tls: TLSContext? = nil, plaintextLogin: PlaintextLogin = .never) {
         self.tls = tls

@@ -8,6 +8,15 @@ public enum Capability {
         always + (startTLS ? ["STARTTLS"] : []) + (mechanisms.isEmpty ? ["LOGINDISABLED"] : mechanisms.map { "AUTH=" + $0 })
     }
 
+    /// Which nobody can do without.
+    private static let necessary = ["IMAP4rev1", "STARTTLS", "LOGINDISABLED"]
+
+    /// Those that an administrator may keep to himself.
+    public static func optional(mechanisms: [String]) -> [String] {
+        let before = beforeLogin(startTLS: true, mechanisms: mechanisms)
+        return (before + afterLogin.filter { !before.contains($0) }).filter { !necessary.contains($0) }
+    }
+
     /// After login.
     public static let afterLogin = always.filter { $0 != "SASL-IR" } + [
         "BINARY", "CHILDREN", "CONDSTORE", "CREATE-SPECIAL-USE", "ESEARCH", "IDLE", "LIST-EXTENDED", "LIST-STATUS", "MOVE",

@@ -31,9 +31,9 @@ public final class Server: Sendable {
     private let authenticator: any Authenticator
     private let rules: GateRules
     private let policy: LoginPolicy
-    private let session: SessionSettings
     private let connectionLimit: Int
     private let proxies: IPNetworkSet
+    private let sessionSettings: @Sendable (_ user: String) -> SessionSettings
     private let logger: Logger
     /// Readable when the server is to end; the other end of the pipe is `stopRequest`.
     private let stopSignal: Int32
@@ -44,19 +44,21 @@ public final class Server: Sendable {
     ///   - rules: of the gate. With a TLS context, listeners with implicit TLS use it, and the others offer STARTTLS.
     ///   - connectionLimit: connections at one time; whoever comes beyond is told so.
     ///   - proxies: who connects from there must tell for whom, in a PROXY header, and is believed.
+    ///   - sessionSettings: of the sessions of each user.
     public init(
         listeners: [Listener], store: any MailStoreProvider, authenticator: any Authenticator,
-        rules: GateRules = GateRules(), policy: LoginPolicy = LoginPolicy(), session: SessionSettings = SessionSettings(),
-        connectionLimit: Int = 1000, proxies: IPNetworkSet = IPNetworkSet(), logger: Logger
+        rules: GateRules = GateRules(), policy: LoginPolicy = LoginPolicy(), connectionLimit: Int = 1000,
+        proxies: IPNetworkSet = IPNetworkSet(),
+        sessionSettings: @escaping @Sendable (_ user: String) -> SessionSettings = { _ in SessionSettings() }, logger: Logger
     ) throws(Errno) {
         self.listeners = listeners
         self.store = store
         self.authenticator = authenticator
         self.rules = rules
         self.policy = policy
-        self.session = session
         self.connectionLimit = connectionLimit
         self.proxies = proxies
+        self.sessionSettings = sessionSettings
         self.logger = logger
         let pipe = try Descriptor.pipe()
         (stopSignal, stopRequest) = pipe.release()
@@ -142,7 +144,7 @@ public final class Server: Sendable {
         if case .loggedIn(let readAhead) = end, let (user, store) = monitor.login {
             logger[metadataKey: "user"] = "\(user)"
             let session = Session(connection: connection, store: store, user: user, readAhead: readAhead, logger: logger)
-            session.settings = self.session
+            session.settings = sessionSettings(user)
             let end = session.run()
             connection.finish()
             logger.info(

@@ -119,6 +119,25 @@ final class Authenticated {
         return (try? store.status(local, wantsSize: false))?.id == id
     }
 
+    // MARK: - The first login
+
+    /// Gives an account that has nothing but INBOX the mailboxes that it is to begin with.
+    func furnish() {
+        guard !settings.specialMailboxes.isEmpty else { return }
+        do throws(StoreError) {
+            guard try store.mailboxes().count <= 1, try store.subscriptions().isEmpty else { return }
+        } catch { return note(error) }
+        for mailbox in settings.specialMailboxes {
+            do throws(StoreError) {
+                try store.create(mailbox.name, use: mailbox.use)
+                try store.subscribe(mailbox.name)
+            } catch {
+                // Another session may have been faster; whatever else it is, the account works without.
+                note(error)
+            }
+        }
+    }
+
     // MARK: - Work that can wait
 
     /// Returns whether there is more to do.

@@ -18,7 +18,11 @@ struct MailboxTree {
     private let separator: UInt8
 
     /// With the names that clients know.
-    init(_ store: any MailStore, _ namespace: PersonalNamespace) throws(StoreError) {
+    ///
+    /// - Parameter special: what mailboxes are for if the store says nothing of them, nor names others for it.
+    init(
+        _ store: any MailStore, _ namespace: PersonalNamespace, _ special: [SpecialMailbox] = []
+    ) throws(StoreError) {
         let separator = store.separator.asciiValue ?? UInt8(ascii: "/")
         self.separator = separator
         var nodes: [MailboxName: Node] = [:]
@@ -27,6 +31,12 @@ struct MailboxTree {
             nodes[name, default: Node()].exists = true
             nodes[name]?.use = entry.use
             for parent in Self.parents(of: name, separator) { nodes[parent, default: Node()].hasChildren = true }
+        }
+        for mailbox in special {
+            guard let name = namespace.shown(mailbox.name), nodes[name]?.exists == true, nodes[name]?.use == nil,
+                  !nodes.values.contains(where: { $0.use == mailbox.use })
+            else { continue }
+            nodes[name]?.use = mailbox.use
         }
         for name in try store.subscriptions().compactMap(namespace.shown) {
             nodes[name, default: Node()].isSubscribed = true

@@ -30,6 +30,7 @@ public final class Session {
         let wire = Wire(connection: connection, readAhead: readAhead, autologout: settings.autologout)
         let account = Authenticated(wire: wire, store: store, user: user, settings: settings, logger: logger)
         let end: SessionEnd
+        account.furnish()
         do {
             try converse(account)
             end = .loggedOut

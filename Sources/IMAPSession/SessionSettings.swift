@@ -1,3 +1,16 @@
+import IMAPTypes
+
+/// A mailbox that is for something (RFC 6154).
+public struct SpecialMailbox: Sendable, Equatable {
+    public var name: MailboxName
+    public var use: SpecialUse
+
+    public init(name: MailboxName, use: SpecialUse) {
+        self.name = name
+        self.use = use
+    }
+}
+
 /// What whoever runs a session may choose.
 public struct SessionSettings: Sendable {
     /// Silence after which a client is logged out. At least 30 minutes (RFC 9051 §5.4), except in tests.
@@ -12,8 +25,12 @@ public struct SessionSettings: Sendable {
     public var largestMessage: UInt64 = 1 << 30
     /// Commands in a row that make no sense before we give up on the client.
     public var badCommands = 50
-    /// What is added to the answer to ID beside the server's name (RFC 2971), such as its version.
-    public var identity: [(name: String, value: String)] = []
+    /// The answer to ID (RFC 2971).
+    public var identity: [(name: String, value: String)] = [("name", "imapd")]
+    /// Capabilities that are implemented, but not told, and cannot be enabled.
+    public var hiddenCapabilities: Set<String> = []
+    /// Mailboxes that an account without any begins with, and what they are for unless a client has said otherwise.
+    public var specialMailboxes: [SpecialMailbox] = []
 
     public init() {}
 }

@@ -95,3 +95,16 @@ extension Mailbox {
         }
     }
 }
+
+extension Handle {
+    /// Puts a file of ours into another directory, without replacing one there; false and `errno` if it fails.
+    ///
+    /// - Parameter keepsOther: that it has its name here too, for `undoArrivals`, where the file system has links.
+    func deliver(_ name: [UInt8], to directory: Handle, _ newName: [UInt8], keepsOther: Bool) -> Bool {
+        if keepsOther {
+            if link(name, to: directory, newName) { return true }
+            guard [EPERM, EOPNOTSUPP, EMLINK].contains(errno) else { return false }
+        }
+        return renameExclusively(name, to: directory, newName)
+    }
+}

@@ -94,12 +94,7 @@ final class MaildirAppend: AppendTransaction {
                 arrival.row.size = message.wireSize.size
                 arrival.base = names.next() + Array(",S=\(message.written),W=\(message.wireSize.size)".utf8)
             } place: { (index, directory, name, keepsOther) in
-                let temporary = messages[index].temporary
-                if keepsOther {
-                    if tmp.link(temporary, to: directory, name) { return true }
-                    guard [EPERM, EOPNOTSUPP, EMLINK].contains(errno) else { return false }
-                }
-                return tmp.renameExclusively(temporary, to: directory, name)
+                tmp.deliver(messages[index].temporary, to: directory, name, keepsOther: keepsOther)
             }
         }
         // Those that were linked. What cannot be removed is in the end by `removeAbandoned`.

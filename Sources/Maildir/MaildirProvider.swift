@@ -5,8 +5,8 @@ import SystemPackage
 
 /// Opens the Maildir of whoever has logged in.
 public struct MaildirProvider: MailStoreProvider {
-    /// Where a user's Maildir is: `~/` at the beginning and `%h` are the home directory, `%u` the user's name, `%%` a percent
-    /// sign.
+    /// Where a user's Maildir is: `~/` at the beginning and `%h` are the home directory, `%u` the user's name, `%d` what
+    /// follows its last @, `%%` a percent sign.
     public let path: String
     /// Between the levels of a mailbox name: "." or "/".
     public let separator: Character
@@ -72,8 +72,13 @@ public struct MaildirProvider: MailStoreProvider {
             switch rest.popFirst() {
             case "u": result += user
             case "h": result += try homeDirectory()
+            case "d":
+                guard let at = user.lastIndex(of: "@"), at < user.index(before: user.endIndex) else {
+                    throw .notPermitted(reason: "the user's name has no domain, which the Maildir path asks for")
+                }
+                result += user[user.index(after: at)...]
             case "%": result.append("%")
-            default: throw .notPermitted(reason: "the Maildir path has a % that is none of %u, %h, %%")
+            default: throw .notPermitted(reason: "the Maildir path has a % that is none of %u, %h, %d, %%")
             }
         }
         return result

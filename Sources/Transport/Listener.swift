@@ -31,6 +31,21 @@ public final class Listener: Sendable {
         usesImplicitTLS = implicitTLS
     }
 
+    /// A socket that somebody has made and bound for us. `nil` if it does not listen for connections.
+    ///
+    /// - Parameter implicitTLS: what its port means.
+    public init?(adopting descriptor: Int32, implicitTLS: (_ port: UInt16) -> Bool) {
+        var listens: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        guard getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0, listens != 0 else { return nil }
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
+        Self.configure(descriptor)
+        self.descriptor = descriptor
+        address = PeerAddress(boundBy: descriptor)
+        usesImplicitTLS = implicitTLS(address.port)
+    }
+
     deinit { close(descriptor) }
 
     /// Listens on every address of `host`: a name, an IPv4 or an IPv6 address, or "*" for all of this machine.
@@ -57,8 +72,9 @@ public final class Listener: Sendable {
             guard let address = candidate.ai_addr else { continue }
             do throws(ListenError) {
                 let descriptor = try bind(address, candidate.ai_addrlen, sharing: port == 0 ? listeners.first?.address.port : nil)
-                keep(descriptor, alive: keepalive)
-                listeners.append(Listener(descriptor: descriptor, implicitTLS: implicitTLS))
+                let listener = Listener(descriptor: descriptor, implicitTLS: implicitTLS)
+                listener.keepAlive(after: keepalive)
+                listeners.append(listener)
             } catch .descriptors(.addressFamilyNotSupported) {
                 continue  // A kernel without IPv6: the other addresses will do.
             } catch .address(_, .addressNotAvailable) where candidate.ai_next != nil || !listeners.isEmpty {
@@ -88,9 +104,7 @@ public final class Listener: Sendable {
         set(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)
         // IPv4 has a socket of its own, whatever net.ipv6.bindv6only says.
         if family == AF_INET6 { set(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
-        // Accepted sockets inherit these: no system call a connection.
-        set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
-
+        configure(descriptor)
         guard Glibc.bind(descriptor, address, length) == 0, Glibc.listen(descriptor, backlog) == 0 else {
             let error = Errno(rawValue: errno)
             close(descriptor)
@@ -99,14 +113,22 @@ public final class Listener: Sendable {
         return descriptor
     }
 
+    /// Accepted sockets inherit these: no system call a connection.
+    private static func configure(_ descriptor: Int32) {
+        set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+    }
+
+    /// After how much silence the kernel asks whether a client is still there; zero never asks. Sockets that are accepted from
+    /// now on inherit it.
+    ///
     /// With 240 seconds, an IDLE client behind a NAT box that has forgotten it is found out within 12 minutes; one behind a box
-    /// that forgets after 5 minutes of silence is kept. Accepted sockets inherit it.
-    private static func keep(_ descriptor: Int32, alive silence: Duration) {
+    /// that forgets after 5 minutes of silence is kept.
+    public func keepAlive(after silence: Duration) {
+        Self.set(descriptor, SOL_SOCKET, SO_KEEPALIVE, silence > .zero ? 1 : 0)
         guard silence > .zero else { return }
-        set(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1)
-        set(descriptor, Int32(IPPROTO_TCP), TCP_KEEPIDLE, Int32(clamping: min(silence.components.seconds, 32_767)))
-        set(descriptor, Int32(IPPROTO_TCP), TCP_KEEPINTVL, 60)
-        set(descriptor, Int32(IPPROTO_TCP), TCP_KEEPCNT, 8)
+        Self.set(descriptor, Int32(IPPROTO_TCP), TCP_KEEPIDLE, Int32(clamping: min(silence.components.seconds, 32_767)))
+        Self.set(descriptor, Int32(IPPROTO_TCP), TCP_KEEPINTVL, 60)
+        Self.set(descriptor, Int32(IPPROTO_TCP), TCP_KEEPCNT, 8)
     }
 
     /// Connections that wait to be accepted; the kernel takes no more than `net.core.somaxconn`.

@@ -7,7 +7,7 @@ public struct TLSContextError: Error, Equatable {
     public var problems: [String]
 }
 
-/// What all TLS connections share: certificate, private key, and how we speak TLS.
+/// What all TLS connections share: certificates, private keys, and how we speak TLS.
 ///
 /// TLS 1.2 and 1.3; session tickets, which every process that inherited the context can read.
 ///
@@ -15,65 +15,73 @@ public struct TLSContextError: Error, Equatable {
 /// `wipe()`, which a process calls that has one thread.
 public final class TLSContext: @unchecked Sendable {
     private let context: OpaquePointer
-    /// Held by us and not by the context, so that it can be freed alone. `nil` after `wipe()`.
-    private var privateKey: OpaquePointer?
-    /// What an administrator should know though it works: a certificate that has expired.
-    public let warnings: [String]
+    /// The first is for clients that name no host, or none of ours.
+    private let chains: [CertificateChain]
 
     /// - Parameters:
-    ///   - certificate: a PEM file: the certificate, then those that vouch for it.
-    ///   - key: a PEM file with the private key, not encrypted.
-    public init(certificate: String, key: String) throws(TLSContextError) {
+    ///   - certificates: PEM files, one for each host or kind of key: the certificate, then those that vouch for it. A client
+    ///     that names a host (RFC 6066 §3) is shown the first that is for it.
+    ///   - keys: PEM files with the private keys, not encrypted, in any order.
+    public init(certificates: [String], keys: [String]) throws(TLSContextError) {
         _ = Self.overwritesFreedMemory
         guard let context = SSL_CTX_new(TLS_server_method()) else { throw TLSContextError(problems: [Self.lastError()]) }
         Self.configure(context)
-
-        var problems: [String] = []
-        var warnings: [String] = []
-        if let problem = Self.unreadable(certificate) {
-            problems.append("certificate \(certificate): \(problem)")
-        } else {
-            ERR_clear_error()
-            if SSL_CTX_use_certificate_chain_file(context, certificate) != 1 {
-                problems.append("certificate \(certificate) is not a PEM certificate: \(Self.lastError())")
-            } else if let leaf = SSL_CTX_get0_certificate(context) {
-                if X509_cmp_current_time(X509_get0_notAfter(leaf)) < 0 {
-                    warnings.append("certificate \(certificate) has expired; clients will refuse it until it is renewed")
-                } else if X509_cmp_current_time(X509_get0_notBefore(leaf)) > 0 {
-                    warnings.append("certificate \(certificate) is not valid yet; look at this machine's clock")
-                }
-            }
-        }
-        var privateKey: OpaquePointer?
-        do throws(KeyError) {
-            privateKey = try Self.readKey(key)
-            if let leaf = SSL_CTX_get0_certificate(context), X509_check_private_key(leaf, privateKey) != 1 {
-                problems.append("private key \(key) does not belong to certificate \(certificate)")
-            }
-        } catch {
-            problems.append("private key \(key)\(error.reason)")
-        }
-        guard problems.isEmpty else {
-            EVP_PKEY_free(privateKey)
-            SSL_CTX_free(context)
-            throw TLSContextError(problems: problems)
-        }
         self.context = context
-        self.privateKey = privateKey
-        self.warnings = warnings
+        var problems: [String] = []
+        chains = Self.chains(certificates, keys, &problems)
+        guard problems.isEmpty else { throw TLSContextError(problems: problems) }
+        chains[0].useWithoutKey(in: context)
+        // Who names no host is served without any callback if there is but one certificate.
+        if chains.count > 1 {
+            copenssl_set_servername_callback(context, Self.selectCertificate, Unmanaged.passUnretained(self).toOpaque())
+        }
     }
 
-    deinit {
-        EVP_PKEY_free(privateKey)
-        SSL_CTX_free(context)
+    public convenience init(certificate: String, key: String) throws(TLSContextError) {
+        try self.init(certificates: [certificate], keys: [key])
     }
+
+    private static func chains(_ certificates: [String], _ keys: [String], _ problems: inout [String]) -> [CertificateChain] {
+        var chains: [CertificateChain] = []
+        for path in certificates {
+            do throws(CertificateChain.Problem) { chains.append(try CertificateChain(path: path)) } catch {
+                problems.append(error.line)
+            }
+        }
+        var keysAreRead = true
+        for path in keys {
+            do throws(PrivateKey.Problem) {
+                let key = try PrivateKey(path: path)
+                // Also to those after the first: a certificate may have been renewed, or be for another host, with the same key.
+                let owners = chains.filter { $0.take(key) }
+                if owners.isEmpty, !chains.isEmpty, chains.count == certificates.count {
+                    let which = certificates.count == 1 ? "certificate \(certificates[0])" : "any certificate"
+                    problems.append("private key \(path) does not belong to \(which)")
+                }
+            } catch {
+                keysAreRead = false
+                problems.append(error.line)
+            }
+        }
+        if keysAreRead, problems.isEmpty {
+            problems += chains.filter { !$0.hasKey }.map { "no private key belongs to certificate \($0.path)" }
+        }
+        return chains
+    }
+
+    deinit { SSL_CTX_free(context) }
+
+    /// When each certificate is good.
+    public var validities: [CertificateValidity] { chains.map(\.validity) }
+
+    /// What an administrator should know though it works: a certificate that has expired, or will soon.
+    public var warnings: [String] { validities.compactMap { $0.warning(at: time(nil)) } }
 
     /// Forgets what is secret, the private key and the keys of tickets: this process speaks no more TLS.
     ///
     /// What is not secret stays, in pages that forked processes go on sharing.
     public func wipe() {
-        EVP_PKEY_free(privateKey)
-        privateKey = nil
+        for chain in chains { chain.wipe() }
         ticketKeys = [UInt8](repeating: 0, count: ticketKeys.count)
     }
 
@@ -93,14 +101,35 @@ public final class TLSContext: @unchecked Sendable {
     /// Done once, before OpenSSL is first used: what is freed, the key's encoding in particular, leaves no trace.
     private static let overwritesFreedMemory = copenssl_overwrite_freed_memory() == 1
 
-    /// `nil` if there is no memory, or after `wipe()`.
+    /// `nil` if there is no memory, or after `wipe()`. This context must live as long.
     func makeSSL() -> OpaquePointer? {
-        guard let privateKey, let ssl = SSL_new(context) else { return nil }
-        guard SSL_use_PrivateKey(ssl, privateKey) == 1 else {
+        guard let ssl = SSL_new(context) else { return nil }
+        guard chains[0].useKey(in: ssl) else {
             SSL_free(ssl)
             return nil
         }
         return ssl
+    }
+
+    /// RFC 6066 §3: the host that the client has named decides; a dot at its end does not count. The same host may have
+    /// certificates with several kinds of key. Who names none of ours gets the first.
+    private static let selectCertificate: @convention(c) (
+        OpaquePointer?, UnsafeMutablePointer<Int32>?, UnsafeMutableRawPointer?
+    ) -> Int32 = { ssl, _, argument in
+        guard let ssl, let argument, let name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) else {
+            return SSL_TLSEXT_ERR_NOACK
+        }
+        var host = String(cString: name)
+        if host.last == "." { host.removeLast() }
+        let context = Unmanaged<TLSContext>.fromOpaque(argument).takeUnretainedValue()
+        var chosen = context.chains.filter { $0.matches(host, wildcards: false) }
+        if chosen.isEmpty { chosen = context.chains.filter { $0.matches(host, wildcards: true) } }
+        guard !chosen.isEmpty, !host.isEmpty else { return SSL_TLSEXT_ERR_NOACK }
+        SSL_certs_clear(ssl)
+        // A second one with the same kind of key has no place.
+        let used = chosen.filter { $0.use(in: ssl) }
+        ERR_clear_error()
+        return used.isEmpty ? SSL_TLSEXT_ERR_ALERT_FATAL : SSL_TLSEXT_ERR_OK
     }
 
     // MARK: - How we speak TLS
@@ -182,53 +211,12 @@ public final class TLSContext: @unchecked Sendable {
         ERR_clear_error()
     }
 
-    // MARK: - Files
-
-    private static func unreadable(_ path: String) -> String? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return "\(Errno(rawValue: errno))" }
-        close(descriptor)
-        return nil
-    }
-
-    private struct KeyError: Error {
-        var reason: String
-    }
-
-    /// Reads the file ourselves: nobody else's buffer keeps a copy of the key.
-    private static func readKey(_ path: String) throws(KeyError) -> OpaquePointer {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw KeyError(reason: ": \(Errno(rawValue: errno))") }
-        defer { close(descriptor) }
-
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
-        defer {
-            explicit_bzero(buffer.baseAddress!, buffer.count)
-            buffer.deallocate()
-        }
-        var count = 0
-        while count < buffer.count {
-            let more = read(descriptor, buffer.baseAddress! + count, buffer.count - count)
-            if more < 0, errno == EINTR { continue }
-            guard more >= 0 else { throw KeyError(reason: ": \(Errno(rawValue: errno))") }
-            if more == 0 { break }
-            count += more
-        }
-        guard count < buffer.count else { throw KeyError(reason: " is no PEM file: it is too long") }
-
-        ERR_clear_error()
-        guard let memory = BIO_new_mem_buf(buffer.baseAddress, Int32(count)) else { throw KeyError(reason: ": no memory") }
-        defer { BIO_free(memory) }
-        // Without a callback of ours OpenSSL would ask at the terminal for the password of an encrypted key.
-        guard let key = PEM_read_bio_PrivateKey(memory, nil, { _, _, _, _ in -1 }, nil) else {
-            throw KeyError(reason: " is not a PEM private key without a password: \(lastError())")
-        }
-        return key
-    }
+    // MARK: - Errors
 
     /// The reason of the last failure in this thread, in OpenSSL's words.
-    static func lastError() -> String {
-        let code = ERR_peek_last_error()
-        return ERR_reason_error_string(code).map { String(cString: $0) } ?? "error \(code)"
+    static func lastError() -> String { text(of: ERR_peek_last_error()) }
+
+    static func text(of code: UInt) -> String {
+        ERR_reason_error_string(code).map { String(cString: $0) } ?? "error \(code)"
     }
 }

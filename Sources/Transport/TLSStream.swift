@@ -24,12 +24,15 @@ public struct TLSInformation: Sendable, Equatable {
 /// The server's side of TLS on one socket.
 final class TLSStream {
     private let ssl: OpaquePointer
+    /// Which `ssl` asks for a certificate.
+    private let context: TLSContext
     /// Whether OpenSSL has read bytes that it has not given out: `poll(2)` cannot know of them.
     private(set) var holdsInput = false
 
     init(context: TLSContext, descriptor: Int32) throws(ConnectionEnd) {
         guard let ssl = context.makeSSL() else { throw .failed(TLSContext.lastError()) }
         self.ssl = ssl
+        self.context = context
         guard SSL_set_fd(ssl, descriptor) == 1 else { throw .failed(TLSContext.lastError()) }
         SSL_set_accept_state(ssl)
     }

@@ -18,7 +18,7 @@ import Testing
         let help = try await Program.imapd.run(["--help"])
         try #require(help.status == 0, "\(help)")
         return help.output.split(separator: "\n").compactMap { line in
-            line.firstMatch(of: /^ +(?:-(?<short>\w), )?--(?<name>[\w-]+)(?<value> \S+)?$/).map {
+            line.firstMatch(of: /^ +(?:-(?<short>\w), )?--(?<name>[\w-]+)(?<value> [A-Z].*)?$/).map {
                 ($0.short.map { "\($0)," } ?? "") + $0.name + ($0.value == nil ? "" : "=")
             }
         }

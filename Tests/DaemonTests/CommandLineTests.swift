@@ -26,7 +26,7 @@ import Testing
         #expect(settings.storage == .maildir)
         #expect(settings.maildirPath == "~/mail")
         #expect(settings.tls && settings.fork && settings.allowPlaintextLogin)
-        #expect(settings.certificate == "c.pem" && settings.key == "k.pem")
+        #expect(settings.certificates == ["c.pem"] && settings.keys == ["k.pem"])
         #expect(settings.pamConfdir == "/tmp/pam")
         #expect(settings.gateUser == "www")
         #expect(settings.firstValidUID == 500)
@@ -35,15 +35,28 @@ import Testing
         #expect(settings.log == .syslog && settings.logLevel == .debug)
     }
 
-    @Test("the usual ports, unless one is named", arguments: [
-        ("--fork", [(143, false)]), ("--fork --tls", [(143, false), (993, true)]), ("-p 1143", [(1143, false)]),
-        ("-p 1993 --tls", [(1993, true)]), ("-p 0 --cert a --key b", [(0, false)]),
-    ] as [(String, [(UInt16, Bool)])])
-    func ports(line: String, ports: [(UInt16, Bool)]) {
+    @Test("the usual ports, unless others are named", arguments: [
+        ("", "localhost:143"), ("--fork", "*:143"), ("--fork --tls", "*:143 *:993/tls"), ("-p 1143", "localhost:1143"),
+        ("-p 1993 --tls", "localhost:1993/tls"), ("-p 0 --cert a --key b", "localhost:0"), ("-h a,b -p 1", "a:1 b:1"),
+        ("--listen a", "a:143"), ("--listen 143 --listen-tls 993", "*:143 *:993/tls"),
+        ("--listen-tls [::1]:1993", "::1:1993/tls"),
+        ("--listen a:1 --listen b:2 --tls", "a:1 b:2"), ("--fork --listen-tls mail.example.org", "mail.example.org:993/tls"),
+    ])
+    func places(line: String, expected: String) {
         let (settings, errors) = parse(line)
         #expect(errors == [])
-        #expect(settings.ports.map(\.number) == ports.map(\.0))
-        #expect(settings.ports.map(\.implicitTLS) == ports.map(\.1))
+        let places = settings.places.map { "\($0.host):\($0.port)\($0.implicitTLS ? "/tls" : "")" }
+        #expect(places.joined(separator: " ") == expected)
+    }
+
+    @Test("addresses", arguments: [
+        ("143", "*:143"), ("*:143", "*:143"), ("*", "*"), ("192.0.2.1", "192.0.2.1"), ("192.0.2.1:143", "192.0.2.1:143"),
+        ("[::1]", "[::1]"), ("[::1]:993", "[::1]:993"), ("::1", "[::1]"), ("mail.example.org:993", "mail.example.org:993"),
+        ("mail.example.org", "mail.example.org"), ("", nil), (":143", nil),
+        ("a:", nil), ("a:b", nil), ("a:65536", nil), ("[::1", nil), ("[::1]993", nil), ("[]:1", nil), ("a b", nil), ("a,b", nil), ("70000", "70000"), ("[[::1]]", nil),
+    ] as [(String, String?)])
+    func addresses(text: String, shown: String?) {
+        #expect(ListenAddress(text)?.description == shown)
     }
 
     @Test func passwordMayHoldColons() {

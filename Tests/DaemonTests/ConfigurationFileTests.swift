@@ -80,8 +80,17 @@ import Testing
         #expect(errors == [])
         #expect(settings.port == 2143)
         #expect(settings.hosts == ["::1"])
-        #expect(settings.certificate == "c.pem")
+        #expect(settings.certificates == ["c.pem"])
         #expect(!settings.tls)
+    }
+
+    @Test("who says where to listen says all of it", arguments: [
+        ("", "a:1"), ("-p 7", "localhost:7"), ("-h b", "b:143"), ("--listen-tls c", "c:993"), ("--tls", "a:1"),
+    ])
+    func addressesOfOneOrigin(options: String, expected: String) throws {
+        let (settings, errors) = try read("listen = a:1", options)
+        #expect(errors == [])
+        #expect(settings.places.map { "\($0.host):\($0.port)" } == [expected])
     }
 
     @Test func listsOfTheFileAddUp() throws {
@@ -153,13 +162,14 @@ import Testing
 
     @Test func showConfig() async throws {
         let outcome = try await run(
-            "# a comment\nlogin-timeout = 90\nhost = a\nhost = b\nuser = me:secret", ["--show-config", "-p", "0"])
+            "# a comment\nlogin-timeout = 90\nhost = a\nhost = b\nuser = me:secret", ["--show-config", "--log-level", "debug"])
         #expect(outcome.status == 0, "\(outcome)")
         let lines = outcome.output.split(separator: "\n").map {
             String($0.replacing(#/\s+/#, with: " ").replacing(#/# \/\S*\/imapd/#, with: "# imapd"))
         }
         for line: String in [
-            "port = 0 # option", "login-timeout = 90 # imapd.conf:2", "host = a # imapd.conf:3", "host = b # imapd.conf:4",
+            "log-level = debug # option", "greeting = imapd ready # default",
+            "login-timeout = 90 # imapd.conf:2", "host = a # imapd.conf:3", "host = b # imapd.conf:4",
             "failure-delay = 1s # default", "# user is set # imapd.conf:5", "log = stderr # default",
         ] {
             #expect(lines.contains(line), "\(line) in \(lines)")

@@ -64,6 +64,70 @@ struct TLSContextTests {
         #expect(context.warnings == ["certificate \(certificate.certificate) has expired; clients will refuse it until it is renewed"])
     }
 
+    @Test("warns of a certificate's end ahead", arguments: [
+        (15, nil), (14, "expires in 14 days"), (8, "expires in 8 days"), (1, "expires in 1 day;"),
+        (0, "expires in less than a day"),
+        (-1, "has expired"),
+    ] as [(Int, String?)])
+    func warning(days: Int, text: String?) {
+        let now = 1_800_000_000
+        let validity = CertificateValidity(path: "c", begin: now - 86_400, end: now + days * 86_400 + (days < 0 ? 0 : 3600))
+        let told = validity.warning(at: now + (days == 14 ? 3600 : 0))
+        #expect((told == nil) == (text == nil))
+        if let text { #expect(told?.contains(text) == true, "\(told ?? "")") }
+    }
+
+    @Test("tells when there is something to tell again")
+    func nextWarning() {
+        let day = 86_400, end = 1_800_000_000
+        let validity = CertificateValidity(path: "c", begin: nil, end: end)
+        var times: [Int] = []
+        var now = end - 100 * day
+        while let next = validity.nextWarning(after: now) {
+            times.append((end - next) / day)
+            now = next
+        }
+        #expect(times == [14, 7, 3, 1, 0])
+    }
+
+    @Test("knows when its certificates are good")
+    func validities() async throws {
+        let certificate = try await Certificate(days: 10)
+        let context = try TLSContext(certificate: certificate.certificate, key: certificate.key)
+        let validity = try #require(context.validities.first)
+        #expect(abs((validity.begin ?? 0) - time(nil)) < 3600)
+        #expect((validity.end ?? 0) - (validity.begin ?? 0) == 10 * 86_400)
+        #expect(context.warnings.count == 1)
+    }
+
+    @Test("finds the key of each certificate, whatever their order")
+    func severalKeys() async throws {
+        let pairs = [try await Certificate(), try await Certificate(.rsa), try await Certificate()]
+        let certificates = pairs.map(\.certificate)
+        _ = try TLSContext(certificates: certificates, keys: pairs.reversed().map(\.key))
+        do {
+            _ = try TLSContext(certificates: certificates, keys: [pairs[0].key, pairs[2].key])
+            Issue.record("there is a certificate without a key")
+        } catch { #expect(error.problems == ["no private key belongs to certificate \(certificates[1])"]) }
+        do {
+            _ = try TLSContext(certificates: Array(certificates.dropLast()), keys: pairs.map(\.key))
+            Issue.record("there is a key without a certificate")
+        } catch { #expect(error.problems == ["private key \(pairs[2].key) does not belong to any certificate"]) }
+    }
+
+    @Test("is not made of a chain that is cut off")
+    func cutChain() async throws {
+        let (one, other) = (try await Certificate(), try await Certificate())
+        let directory = try TemporaryDirectory()
+        let file = directory.path("chain.pem")
+        let chain = try String(contentsOfFile: one.certificate, encoding: .utf8)
+            + String(contentsOfFile: other.certificate, encoding: .utf8)
+        try chain.write(toFile: file, atomically: false, encoding: .utf8)
+        #expect(problems(certificate: file, key: one.key) == [])
+        try String(chain.dropLast(60)).write(toFile: file, atomically: false, encoding: .utf8)
+        #expect(problems(certificate: file, key: one.key).first?.contains("damaged after its first certificate") == true)
+    }
+
     @Test("has no secret left after it is wiped")
     func wiped() async throws {
         let certificate = try await Certificate()
@@ -176,5 +240,64 @@ struct HandshakeTests {
             }
         }
         #expect(result?.1.serverName == told)
+    }
+}
+
+@Suite("A TLS context with several certificates")
+struct ServerNameTests {
+    /// Which of them a client that asks for `name` is shown.
+    private func shown(_ certificates: [Certificate], to name: String?, cipher: String? = nil) throws -> Int? {
+        let context = try TLSContext(certificates: certificates.map(\.certificate), keys: certificates.map(\.key))
+        context.warmUp()
+        let box = Box<OpaquePointer?>(nil)
+        _ = try Handshake.make(context) { _, ssl in
+            // Ours until its peer's certificate is compared.
+            SSL_up_ref(ssl)
+            box.value = ssl
+            if let cipher {
+                SSL_ctrl(ssl, SSL_CTRL_SET_MAX_PROTO_VERSION, Int(TLS1_2_VERSION), nil)
+                SSL_set_cipher_list(ssl, cipher)
+            }
+            _ = name?.withCString {
+                SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, Int(TLSEXT_NAMETYPE_host_name), UnsafeMutableRawPointer(mutating: $0))
+            }
+        }
+        let ssl = try #require(box.value)
+        defer { SSL_free(ssl) }
+        let peer = try #require(SSL_get1_peer_certificate(ssl))
+        defer { X509_free(peer) }
+        return certificates.firstIndex { certificate in
+            guard let file = fopen(certificate.certificate, "r") else { return false }
+            defer { fclose(file) }
+            guard let own = PEM_read_X509(file, nil, nil, nil) else { return false }
+            defer { X509_free(own) }
+            return X509_cmp(own, peer) == 0
+        }
+    }
+
+    @Test("shows the one for the host that the client names")
+    func hosts() async throws {
+        let certificates = [
+            try await Certificate(names: ["one.example"]), try await Certificate(names: ["two.example", "also-two.example"]),
+            try await Certificate(names: ["*.three.example"]), try await Certificate(names: ["special.three.example"]),
+        ]
+        let expected: [(String?, Int)] = [
+            (nil, 0), ("one.example", 0), ("two.example", 1), ("two.example.", 1), ("TWO.example", 1), ("also-two.example", 1),
+            ("any.three.example", 2), ("special.three.example", 3), ("a.b.three.example", 0), ("elsewhere.example", 0),
+        ]
+        for (name, index) in expected {
+            #expect(try shown(certificates, to: name) == index, "\(name ?? "no name")")
+        }
+    }
+
+    @Test("has two kinds of key for one host", arguments: [
+        ("ECDHE-RSA-AES128-GCM-SHA256", 1), ("ECDHE-ECDSA-AES128-GCM-SHA256", 2),
+    ])
+    func kinds(cipher: String, expected: Int) async throws {
+        let certificates = [
+            try await Certificate(names: ["one.example"]), try await Certificate(.rsa, names: ["two.example"]),
+            try await Certificate(.ec, names: ["two.example"]),
+        ]
+        #expect(try shown(certificates, to: "two.example", cipher: cipher) == expected)
     }
 }

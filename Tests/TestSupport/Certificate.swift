@@ -12,15 +12,19 @@ public final class Certificate: Sendable {
     public var certificate: String { directory.path("cert.pem") }
     public var key: String { directory.path("key.pem") }
 
-    /// - Parameter days: of validity, from now on; negative for one that has expired.
-    public init(_ kind: Kind = .ec, days: Int = 30) async throws {
+    /// - Parameters:
+    ///   - days: of validity, from now on; negative for one that has expired.
+    ///   - names: the hosts that it is for.
+    public init(_ kind: Kind = .ec, days: Int = 30, names: [String] = ["localhost"]) async throws {
         directory = try TemporaryDirectory()
         let algorithm = switch kind {
         case .ec: ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
         case .rsa: ["-newkey", "rsa:2048"]
         }
         let outcome = try await Program("openssl", package: "openssl").run(
-            ["req", "-x509", "-nodes", "-subj", "/CN=localhost", "-days", String(abs(days)), "-keyout", directory.path("key.pem"),
+            ["req", "-x509", "-nodes", "-subj", "/CN=\(names[0])",
+             "-addext", "subjectAltName=\(names.map { "DNS:" + $0 }.joined(separator: ","))", "-days",
+             String(abs(days)), "-keyout", directory.path("key.pem"),
              "-out", directory.path("cert.pem")] + algorithm)
         guard outcome.status == 0 else { throw Program.Missing(description: "\(outcome)") }
         if days < 0 { try move(days: days * 2) }

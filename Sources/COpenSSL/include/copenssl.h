@@ -9,6 +9,7 @@
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 static const uint64_t copenssl_no_renegotiation = SSL_OP_NO_RENEGOTIATION;
 static const uint64_t copenssl_no_compression = SSL_OP_NO_COMPRESSION;
@@ -19,5 +20,14 @@ static const uint64_t copenssl_ignore_unexpected_eof = SSL_OP_IGNORE_UNEXPECTED_
 /* From now on, memory that OpenSSL gives back is overwritten first: private keys pass through buffers that it does not
  * clear itself. Returns 1, or 0 if OpenSSL has allocated memory already; then nothing has changed. */
 int copenssl_overwrite_freed_memory(void);
+
+/* SSL_CTX_set_tlsext_servername_callback and its argument, macros both. */
+void copenssl_set_servername_callback(SSL_CTX *context, int (*callback)(SSL *, int *, void *), void *argument);
+
+/* SSL_CTX_set1_chain, a macro. */
+void copenssl_set_issuers(SSL_CTX *context, STACK_OF(X509) *issuers);
+
+/* Whether an error of PEM_read_bio says only that nothing more begins in the file: 1 or 0. */
+int copenssl_is_end_of_pem(unsigned long error);
 
 #endif

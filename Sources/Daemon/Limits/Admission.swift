@@ -29,7 +29,7 @@ struct Admission: Sendable {
         var startups = 0
     }
 
-    let limits: AdmissionLimits
+    private(set) var limits: AdmissionLimits
     private(set) var connections: [ID: Connection] = [:]
     private(set) var sources: [IPNetwork: SourceCount] = [:]
     private(set) var users: [String: Int] = [:]
@@ -45,6 +45,13 @@ struct Admission: Sendable {
         self.limits = limits
         sourcePenalties = PenaltyTable(limits.penalties, capacity: penaltyCapacity)
         userPenalties = PenaltyTable(limits.penalties, capacity: penaltyCapacity)
+    }
+
+    /// Other limits from now on. Nobody is sent away, and what is owed stays owed.
+    mutating func change(_ limits: AdmissionLimits) {
+        self.limits = limits
+        sourcePenalties.penalties = limits.penalties
+        userPenalties.penalties = limits.penalties
     }
 
     // MARK: - Connections

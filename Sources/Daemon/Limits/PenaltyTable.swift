@@ -2,7 +2,7 @@
 struct PenaltyTable<Subject: Hashable & Sendable>: Sendable {
     typealias Instant = ContinuousClock.Instant
 
-    private let penalties: Penalties
+    var penalties: Penalties
     private let capacity: Int
     private var records: [Subject: PenaltyRecord] = [:]
 

@@ -3,11 +3,23 @@ import Logging
 import Synchronization
 
 /// Lines with time, level and process on the standard error stream, each in one write.
+///
+/// The journal, if that is what reads them, knows time and process, and takes the level from the line (sd-daemon(3)).
 struct StandardErrorSink: LogSink {
+    private let isJournal = journalReads
+
+    /// Found out once, while there is an environment.
+    private static let journalReads: Bool = {
+        var status = stat()
+        guard let stream = getenv("JOURNAL_STREAM"), fstat(2, &status) == 0 else { return false }
+        return String(cString: stream) == "\(status.st_dev):\(status.st_ino)"
+    }()
+
     func write(_ level: Logger.Level, _ line: String) {
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
-        let text = "\(LogTime.utc(now)) imapd[\(getpid())] \(level.rawValue): \(line)\n"
+        let text = isJournal
+            ? "<\(level.severity)>\(line)\n" : "\(LogTime.utc(now)) imapd[\(getpid())] \(level.rawValue): \(line)\n"
         var bytes = Array(text.utf8)
         _ = bytes.withUnsafeMutableBytes { Glibc.write(2, $0.baseAddress, $0.count) }
     }
@@ -17,10 +29,12 @@ struct StandardErrorSink: LogSink {
 final class SyslogSink: LogSink {
     private let socket: Mutex<Int32>
     private let path: String
+    private let facility: Int
 
     /// `nil` if nobody listens there.
-    init?(path: String = "/dev/log") {
+    init?(path: String = "/dev/log", facility: Settings.LogFacility = .mail) {
         self.path = path
+        self.facility = facility.number
         let descriptor = Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return nil }
         guard Self.connect(descriptor, to: path) else {
@@ -30,12 +44,13 @@ final class SyslogSink: LogSink {
         socket = Mutex(descriptor)
     }
 
+    deinit { close(descriptor) }
+
     /// The socket, which those who close all others keep.
     var descriptor: Int32 { socket.withLock { $0 } }
 
     func write(_ level: Logger.Level, _ line: String) {
-        // Facility 2 is mail.
-        let text = "<\(2 << 3 | Self.severity(level))>\(LogTime.syslog()) imapd[\(getpid())]: \(line)"
+        let text = "<\(facility << 3 | level.severity)>\(LogTime.syslog()) imapd[\(getpid())]: \(line)"
         let bytes = Array(text.utf8.prefix(8000))
         socket.withLock { descriptor in
             if send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) < 0, errno != EAGAIN {
@@ -43,17 +58,6 @@ final class SyslogSink: LogSink {
                 guard Self.connect(descriptor, to: path) else { return }
                 _ = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
             }
-        }
-    }
-
-    private static func severity(_ level: Logger.Level) -> Int {
-        switch level {
-        case .critical: 2
-        case .error: 3
-        case .warning: 4
-        case .notice: 5
-        case .info: 6
-        case .debug, .trace: 7
         }
     }
 
@@ -69,6 +73,41 @@ final class SyslogSink: LogSink {
         return withUnsafeBytes(of: &address) {
             Glibc.connect(descriptor, $0.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t($0.count))
         } == 0
+    }
+}
+
+extension Logger.Level {
+    /// RFC 3164 §4.1.1.
+    fileprivate var severity: Int {
+        switch self {
+        case .critical: 2
+        case .error: 3
+        case .warning: 4
+        case .notice: 5
+        case .info: 6
+        case .debug, .trace: 7
+        }
+    }
+}
+
+extension Settings.LogFacility {
+    /// RFC 3164 §4.1.1.
+    fileprivate var number: Int {
+        switch self {
+        case .user: 1
+        case .mail: 2
+        case .daemon: 3
+        case .auth: 4
+        case .authpriv: 10
+        case .local0: 16
+        case .local1: 17
+        case .local2: 18
+        case .local3: 19
+        case .local4: 20
+        case .local5: 21
+        case .local6: 22
+        case .local7: 23
+        }
     }
 }
 

@@ -36,10 +36,9 @@ private func awaitClient(channel: Int32) -> GateClient {
 }
 
 private func gateRules(_ household: Household) -> GateRules {
-    var rules = GateRules(
+    var rules = household.settings.gateRules(
         tls: household.tls, plaintextLogin: household.settings.allowPlaintextLogin ? .always : .never)
     rules.mechanisms = household.accounts.mechanisms
-    rules.timeLimit = household.policy.timeLimit
     return rules
 }
 

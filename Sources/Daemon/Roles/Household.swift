@@ -12,37 +12,41 @@ import Transport
 ///
 /// A class, though nobody shares it: a copy would count a reference to each of its strings, and copy the page of each.
 package final class Household {
-    let settings: Settings
-    let logger: Logger
-    let store: any MailStoreProvider
-    /// Replaced when SIGHUP asks for it.
+    private(set) var settings: Settings
+    private(set) var logger: Logger
+    private(set) var store: any MailStoreProvider
+    /// Replaced when its files are.
     var tls: TLSContext?
-    let listeners: [Listener]
+    private(set) var bound: [BoundPlace]
+    private(set) var listeners: [Listener]
+    let manager: ServiceManager
     let signals: Signals
     /// The account that talks to strangers.
-    let gateAccount: Account
+    private(set) var gateAccount: Account
     let emptyDirectory: EmptyDirectory
     /// Virtual memory that a gate may have, in bytes: what the daemon has, and room for one connection.
-    let gateMemory: UInt
+    private(set) var gateMemory: UInt
     /// Descriptors that a process may have, as the daemon was started: its listener may have as many as it can get.
     let descriptorLimit: UInt
     var policy: LoginPolicy
-    let session: SessionSettings
-    let accounts: AccountChoice
+    private(set) var accounts: AccountChoice
     package var sandbox: Sandbox
     /// Those who are believed when they tell for whom they connect.
-    let proxies: IPNetworkSet
+    private(set) var proxies: IPNetworkSet
     /// What a process that logs keeps open beside the standard streams.
-    let logDescriptors: [Int32]
+    private(set) var logDescriptors: [Int32]
 
-    package init(_ preparation: Preparation, gateAccount: Account) throws(StartErrors) {
+    package init(
+        _ preparation: Preparation, gateAccount: Account, manager: ServiceManager = .takeFromEnvironment()
+    ) throws(StartErrors) {
+        self.manager = manager
         settings = preparation.settings
         logger = preparation.logger
         store = preparation.store
         tls = preparation.tls
+        bound = preparation.bound
         listeners = preparation.listeners
         policy = preparation.policy
-        session = preparation.session
         accounts = preparation.accounts
         sandbox = preparation.sandbox
         proxies = IPNetworkSet(preparation.settings.proxies)
@@ -61,6 +65,23 @@ package final class Household {
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         descriptorLimit = limit.rlim_cur
+        gateMemory = Self.addressSpace() &+ 128 << 20
+    }
+
+    /// What children inherit from now on.
+    func renew(_ preparation: Preparation) {
+        settings = preparation.settings
+        logger = preparation.logger
+        store = preparation.store
+        tls = preparation.tls
+        bound = preparation.bound
+        listeners = preparation.listeners
+        policy = preparation.policy
+        logDescriptors = preparation.logDescriptor.map { [$0] } ?? []
+        accounts = preparation.accounts
+        sandbox = preparation.sandbox
+        proxies = IPNetworkSet(preparation.settings.proxies)
+        if let account = preparation.gateAccount { gateAccount = account }
         gateMemory = Self.addressSpace() &+ 128 << 20
     }
 

@@ -10,9 +10,10 @@ import Transport
 /// The mode of a mail host: for each connection, processes with the least rights.
 func runForking(_ preparation: Preparation) throws(StartErrors) {
     guard let gateAccount = preparation.gateAccount else { preconditionFailure("there is no account for the gate") }
+    let manager = ServiceManager.takeFromEnvironment()
     cleanEnvironment()
     if let service = preparation.accounts.directory.pam { PAM.load(service) }
-    let household = try Household(preparation, gateAccount: gateAccount)
+    let household = try Household(preparation, gateAccount: gateAccount, manager: manager)
     rehearse()
     rehearseRoles(household)
     resetSignals()
@@ -23,6 +24,8 @@ func runForking(_ preparation: Preparation) throws(StartErrors) {
     ProcessTitle.set("listener")
     // A gate whose monitor dies is reaped here.
     clinux_adopt_orphans()
+    let pidFile = try preparation.settings.makePIDFile()
+    defer { pidFile?.remove() }
     clinux_seal_heap()
     // Whoever waits for these lines may look at us now.
     announce(preparation)
@@ -42,15 +45,22 @@ private func closeStandardStreams() {
 ///
 /// It forks ahead: monitors with their gates wait for clients, and are replaced while nobody else does.
 struct ListenerRole {
-    private let household: Household
-    private let watchSet: Int32
+    let household: Household
+    let watchSet: Int32
     /// The monitors, later sessions, that are alive, and whom they serve.
-    private var children: Children
+    var children: Children
     /// Until then no process is forked ahead: the last one ended before it had a client.
     private var truce = Deadline(after: .zero)
-    private var admission: Admission
+    var admission: Admission
     private var refusals = RefusalLog()
-    private var logger: Logger { household.logger }
+    /// Certificates and keys.
+    var certificates = FileWatch([])
+    /// When to look whether a certificate is about to expire; until when it has been told, in seconds since 1970.
+    var warningDue = Deadline(after: nil)
+    var warnedUntil = 0
+    /// When the service manager wants to hear of us.
+    var watchdogDue = Deadline(after: nil)
+    var logger: Logger { household.logger }
 
     /// How long sessions have for their goodbyes.
     private static let patience: Duration = .seconds(10)
@@ -66,19 +76,24 @@ struct ListenerRole {
     var limits: Admission.Report { admission.report(at: .now) }
 
     mutating func run() {
-        let sockets = household.listeners.map(\.descriptor)
-        for descriptor in [household.signals.end, household.signals.housekeeping] + sockets {
+        for descriptor in [household.signals.end, household.signals.housekeeping] + household.listeners.map(\.descriptor) {
             must(clinux_watch_add(watchSet, descriptor), "epoll")
         }
+        watchCertificates()
+        watchdogDue = Deadline(after: household.manager.watchdogInterval)
+        household.manager.ready(status: status)
         var ready = [Int32](repeating: 0, count: 64)
         while true {
             let count = Int(clinux_watch_wait(watchSet, &ready, Int32(ready.count), timeout))
             guard count >= 0 || errno == EINTR else { die("epoll_wait", Errno(rawValue: errno)) }
             var isBusy = false
+            tellManager()
+            tellOfCertificates()
             for descriptor in ready.prefix(max(0, count)) {
                 switch descriptor {
                 case household.signals.end:
-                    for socket in sockets { close(socket) }
+                    household.manager.stopping()
+                    for listener in household.listeners { close(listener.descriptor) }
                     return end()
                 case household.signals.housekeeping: keepHouse()
                 default:
@@ -101,6 +116,7 @@ struct ListenerRole {
     private static let burst = 64
 
     private mutating func accept(from listener: Listener) {
+        renewCertificatesIfChanged()
         for _ in 0..<Self.burst {
             switch listener.accept() {
             case .nobody: return
@@ -149,7 +165,11 @@ struct ListenerRole {
     }
 
     /// For epoll_wait(2), in milliseconds.
-    private var timeout: Int32 { lacksSpares ? truce.milliseconds : -1 }
+    private var timeout: Int32 {
+        // -1, which is for ever, is the largest of all.
+        let first = [warningDue, watchdogDue].map { UInt32(bitPattern: $0.milliseconds) }.min() ?? .max
+        return Int32(bitPattern: lacksSpares ? min(first, UInt32(bitPattern: truce.milliseconds)) : first)
+    }
 
     /// Forks a monitor, which waits for a client.
     private mutating func hire() -> Bool {
@@ -246,7 +266,7 @@ struct ListenerRole {
     private mutating func keepHouse() {
         let signals = household.signals.takeHousekeeping()
         if signals.contains(SIGCHLD) { reap() }
-        if signals.contains(SIGHUP) { renewTLS() }
+        if signals.contains(SIGHUP) { reload() }
     }
 
     private mutating func reap() {
@@ -292,24 +312,6 @@ struct ListenerRole {
         // If it has ended, then its number may be anybody's: but not a child's of ours.
         var status: Int32 = 0
         if waitpid(gate, &status, WNOHANG) == 0, children[gate] == nil { kill(gate, SIGKILL) }
-    }
-
-    /// A renewed certificate is for the connections to come.
-    private mutating func renewTLS() {
-        guard household.tls != nil, let certificate = household.settings.certificate, let key = household.settings.key
-        else { return }
-        do throws(TLSContextError) {
-            let renewed = try TLSContext(certificate: certificate, key: key)
-            renewed.warmUp()
-            household.tls = renewed
-            clinux_seal_heap()
-            // Those that wait have the old one.
-            children.dismissSpares()
-            logger.notice("certificate read again")
-            for warning in renewed.warnings { logger.warning("\(warning)") }
-        } catch {
-            for problem in error.problems { logger.error("the certificate stays as it was", metadata: ["problem": "\(problem)"]) }
-        }
     }
 
     /// Tells every session to say goodbye; those that do not get it done are killed.

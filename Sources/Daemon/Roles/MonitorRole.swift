@@ -29,6 +29,7 @@ func runMonitor(line: Line, _ household: Household) -> Never {
     var logger = household.logger
     logger[metadataKey: "peer"] = "\(peer)"
     logger.info("connect")
+    if household.settings.reverseLookups { tellName(of: peer, household, logger) }
     if client.usesImplicitTLS { close(client.socket) }
     MonitorRole(
         household: household, line: line, gate: gate, client: client, peer: peer, logger: logger

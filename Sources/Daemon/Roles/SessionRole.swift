@@ -40,7 +40,7 @@ func runSession(_ login: Login, _ household: Household, _ monitorLogger: Logger)
     }
     awaitAdmission(login, logger)
     let readAhead = takeOver(login, logger)
-    serve(login, store, readAhead, household.session, logger)
+    serve(login, store, readAhead, household, logger)
 }
 
 /// Becomes the user for good, and no more than mail needs. Throws if there can be no mail.
@@ -97,7 +97,7 @@ func takeOver(_ login: Login, _ logger: Logger) -> [UInt8] {
 }
 
 private func serve(
-    _ login: Login, _ store: any MailStore, _ readAhead: [UInt8], _ settings: SessionSettings, _ logger: Logger
+    _ login: Login, _ store: any MailStore, _ readAhead: [UInt8], _ household: Household, _ logger: Logger
 ) -> Never {
     let connection: Connection
     if let client = login.client {
@@ -109,8 +109,7 @@ private func serve(
     }
     let (receivedBefore, sentBefore) = (connection.received, connection.sent)
     let session = Session(connection: connection, store: store, user: login.account.name, readAhead: readAhead, logger: logger)
-    session.settings = settings
-    session.settings.identity = [("version", Daemon.version)]
+    session.settings = household.settings.session(of: login.account.name)
     connection.whenSilent = { restAWhile(login, logger) }
     let end = session.run()
     connection.finish()

@@ -20,6 +20,8 @@ struct Setting: Sendable {
     let details: String?
     /// What holds when it is not set: a value, or, where that depends on others, words. Empty if the documentation tells.
     let standard: String
+    /// Whether `standard` is a value.
+    let standardIsValue: Bool
     /// Several values can be given, each in a line of its own.
     let isList: Bool
     let traits: Traits
@@ -42,6 +44,14 @@ struct Setting: Sendable {
     /// In the order of the manual.
     static let all: [Setting] = [
         // Where clients come in.
+        Setting("listen", nil, .address, \.listen,
+                "An address to listen on, as `192.0.2.1`, `[2001:db8::1]`, `mail.example.org:1143`, `*:143`, or a port alone. "
+                    + "The port is 143 if none is named, the host is `*`, which is all addresses. "
+                    + "Connections begin without TLS; with a certificate, STARTTLS is offered.",
+                default: "what --host and --port say"),
+        Setting("listen-tls", nil, .address, \.listenTLS,
+                "The same for TLS from the first byte; the port is 993 if none is named.",
+                default: "what --host, --port and --tls say"),
         Setting("host", "h", .host, \.hosts, separator: ",",
                 "A name or address to listen on, or `*` for all; several may stand in one value, with commas between them.",
                 default: "all with --fork, else localhost"),
@@ -50,11 +60,14 @@ struct Setting: Sendable {
         Setting("tls", nil, .yesOrNo, \.tls,
                 "Offer TLS. Without --port: STARTTLS on 143 and TLS from the first byte on 993; "
                     + "with --port: TLS from the first byte."),
-        Setting("cert", nil, .text("FILE"), \.certificate,
+        Setting("cert", nil, .text("FILE"), \.certificates,
                 "The PEM file with the certificate and those that vouch for it. Given without --tls, STARTTLS is offered.",
-                default: Settings.defaultCertificate),
-        Setting("key", nil, .text("FILE"), \.key, "The PEM file with the certificate's private key, without a passphrase.",
-                default: Settings.defaultKey),
+                details: "With several, a client that names a host is shown the one for that host, and else the first. "
+                    + "A host may have one for each kind of key.",
+                default: Settings.defaultCertificate, isValue: true),
+        Setting("key", nil, .text("FILE"), \.keys, "The PEM file with the certificate's private key, without a passphrase.",
+                details: "With several certificates, those with their keys, in any order.",
+                default: Settings.defaultKey, isValue: true),
 
         // Who gets in, and as whom.
         Setting("fork", nil, .yesOrNo, \.fork,
@@ -97,6 +110,9 @@ struct Setting: Sendable {
         Setting("failure-delay", nil, .time(0...60), \.failureDelay,
                 "How late a failed login is answered; each further one on the connection takes twice as long."),
         Setting("login-timeout", nil, .time(1...3600), \.loginTimeout, "Time to log in."),
+        Setting("login-attempts", nil, .number("NUMBER", 1...100), \.loginAttempts, "Failed logins that end a connection."),
+        Setting("login-commands", nil, .number("NUMBER", 5...100_000), \.loginCommands,
+                "Commands that a client may send before it has logged in. Real ones send fewer than ten."),
 
         // How many, and who not.
         Setting("max-connections", nil, .number("NUMBER", 1...1_000_000), \.maxConnections, "Connections at one time."),
@@ -156,21 +172,54 @@ struct Setting: Sendable {
         Setting("storage", "s", .oneOf("STORAGE"), \.storage, "Where mail is kept: `memory` or `maildir`.",
                 default: "maildir with --fork, else memory", [.needsRestart]),
         Setting("maildir-path", nil, .text("PATH"), \.maildirPath,
-                "A user's Maildir; `~` is the home directory, `%u` the user's name."),
+                "A user's Maildir: `~` at its beginning and `%h` are the home directory, `%u` is the user's name, "
+                    + "`%d` what follows @ in it, `%%` a percent sign.",
+                details: "The directory above it must exist, and the user must be able to write there."),
 
         Setting("namespace-separator", nil, .oneOf("SEPARATOR"), \.namespaceSeparator,
                 "What stands between the levels of a mailbox's name: a dot or a slash.",
                 details: "In the Maildir it is a dot in any case. With the slash, a dot can be part of a level's name, and is "
-                    + "stored in base64.", default: "a dot", [.needsRestart]),
+                    + "stored in base64.", default: "a dot"),
         Setting("namespace-prefix", nil, .namespacePrefix, \.namespacePrefix,
                 "What clients have before the name of every mailbox but INBOX, as `INBOX.` with Courier; it ends in the separator.",
                 details: "For people who come from a server where it was so: their clients find every mailbox under the name "
-                    + "that they know. Names are understood without it too.", default: "none", [.needsRestart]),
+                    + "that they know. Names are understood without it too.", default: "none"),
 
-        // What is told.
+        Setting("special-use", nil, .specialMailbox, \.specialMailboxes,
+                "A mailbox and what it is for: `\\Sent`, `\\Drafts`, `\\Trash`, `\\Junk`, `\\Archive` and the like (RFC 6154). "
+                    + "An account that has no mailbox but INBOX, as at its first login, gets it and is subscribed to it; "
+                    + "where a mailbox of that name is there already, clients are told what it is for.",
+                details: "What a client has said of its mailboxes counts more.", default: "none"),
+        Setting("largest-message", nil, .bytes(1 << 16...1 << 40), \.largestMessage, "The largest message that APPEND takes."),
+
+        // What clients are told.
+        Setting("greeting", nil, .respText, \.greeting, "The words that a client is greeted with."),
+        Setting("id", nil, .identityField, \.identity,
+                "A field of the answer to ID after login, and its value: `support-url https://example.org/mail`. "
+                    + "One without a value is left out, such as `version`.",
+                details: "Before login only the name is told.", default: "name and version"),
+        Setting("hide-capability", nil, .capability, \.hiddenCapabilities, separator: " ",
+                "A capability that is not told to clients and cannot be enabled by them, for clients that fail with it; "
+                    + "several may stand in one value, with spaces between them.",
+                details: "Whoever uses its commands unasked is served. "
+                    + "IMAP4rev1, STARTTLS and LOGINDISABLED cannot be hidden.", default: "none"),
+        Setting("hide-capability-for", nil, .hiddenForUser, \.hiddenForUsers,
+                "The same for one user: the name, and the capabilities.",
+                details: "As it is not known before login who comes, no client is then told capabilities in the answer to its "
+                    + "login; all must ask for them.", default: "none"),
+
+        // What is told to the administrator.
         Setting("log", nil, .oneOf("TARGET"), \.log, "Where events are told: `stderr` or `syslog`."),
         Setting("log-level", nil, .oneOf("LEVEL"), \.logLevel,
                 "The least that is told: `trace`, `debug`, `info`, `notice`, `warning`, `error` or `critical`."),
+
+        Setting("log-facility", nil, .oneOf("FACILITY"), \.logFacility,
+                "With --log `syslog`, the facility: `mail`, `daemon`, `auth`, `authpriv`, `user`, or `local0` to `local7`."),
+        Setting("reverse-lookups", nil, .yesOrNo, \.reverseLookups,
+                "With --fork: ask name services for the name of each client, and log it. Nobody is kept waiting by it.",
+                details: "It is logged as confirmed if the name leads back to the address."),
+        Setting("pid-file", nil, .text("FILE"), \.pidFile, "Where the daemon's process ID is written.", default: "none",
+                [.needsRestart]),
 
         // Instead of a server.
         Setting("config", nil, .text("FILE"), \.configuration,
@@ -193,16 +242,18 @@ struct Setting: Sendable {
         _ documentation: String, details: String? = nil, default standard: String? = nil, _ traits: Traits = []
     ) {
         self.init(
-            name, short, kind.placeholder, documentation, details, standard ?? kind.show(Settings()[keyPath: path]), traits
+            name, short, kind.placeholder, documentation, details, standard ?? kind.show(Settings()[keyPath: path]), traits,
+            standardIsValue: standard == nil
         ) { (settings, text) throws(BadValue) in settings[keyPath: path] = try kind.read(text) }
     }
 
     /// A setting that may be left open.
     private init<Value>(
         _ name: String, _ short: Character?, _ kind: ValueKind<Value>, _ path: WritableKeyPath<Settings, Value?> & Sendable,
-        _ documentation: String, details: String? = nil, default standard: String, _ traits: Traits = []
+        _ documentation: String, details: String? = nil, default standard: String, isValue: Bool = false,
+        _ traits: Traits = []
     ) {
-        self.init(name, short, kind.placeholder, documentation, details, standard, traits) {
+        self.init(name, short, kind.placeholder, documentation, details, standard, traits, standardIsValue: isValue) {
             (settings, text) throws(BadValue) in settings[keyPath: path] = try kind.read(text)
         }
     }
@@ -211,12 +262,14 @@ struct Setting: Sendable {
     private init<Value>(
         _ name: String, _ short: Character?, _ kind: ValueKind<Value>, _ path: WritableKeyPath<Settings, [Value]> & Sendable,
         separator: Character? = nil, _ documentation: String, details: String? = nil, default standard: String,
-        _ traits: Traits = []
+        isValue: Bool = false, _ traits: Traits = []
     ) {
-        self.init(name, short, kind.placeholder, documentation, details, standard, traits, isList: true) {
+        self.init(
+            name, short, kind.placeholder, documentation, details, standard, traits, standardIsValue: isValue, isList: true
+        ) {
             (settings, text) throws(BadValue) in
             guard let separator else { return settings[keyPath: path].append(try kind.read(text)) }
-            for part in text.split(separator: separator, omittingEmptySubsequences: false) {
+            for part in text.split(separator: separator, omittingEmptySubsequences: separator == " ") {
                 settings[keyPath: path].append(try kind.read(String(part.trimmingSpaces)))
             }
         }
@@ -239,7 +292,8 @@ struct Setting: Sendable {
 
     private init(
         _ name: String, _ short: Character?, _ value: String?, _ documentation: String, _ details: String?, _ standard: String,
-        _ traits: Traits, isList: Bool = false, set: @escaping @Sendable (inout Settings, String) throws(BadValue) -> Void
+        _ traits: Traits, standardIsValue: Bool = false, isList: Bool = false,
+        set: @escaping @Sendable (inout Settings, String) throws(BadValue) -> Void
     ) {
         self.name = name
         self.short = short
@@ -248,6 +302,7 @@ struct Setting: Sendable {
         self.details = details
         self.standard = standard
         self.traits = traits
+        self.standardIsValue = standardIsValue
         self.isList = isList
         self.set = set
     }

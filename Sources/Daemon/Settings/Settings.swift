@@ -1,4 +1,5 @@
 import Authentication
+import IMAPSession
 import Logging
 import Transport
 
@@ -7,8 +8,14 @@ public struct Settings: Sendable {
     public enum Storage: String, Sendable, CaseIterable { case memory, maildir }
     public enum Separator: String, Sendable, CaseIterable { case dot = ".", slash = "/" }
     public enum LogTarget: String, Sendable, CaseIterable { case stderr, syslog }
+    public enum LogFacility: String, Sendable, CaseIterable {
+        case mail, daemon, auth, authpriv, user, local0, local1, local2, local3, local4, local5, local6, local7
+    }
     public enum Information: Sendable { case help, version, checkConfiguration, showConfiguration }
 
+    /// With these, `port` and `hosts` are not set.
+    public var listen: [ListenAddress] = []
+    public var listenTLS: [ListenAddress] = []
     public var port: UInt16?
     /// Empty: every address of this machine with `fork`, else the loopback ones.
     public var hosts: [String] = []
@@ -18,8 +25,8 @@ public struct Settings: Sendable {
     public var namespaceSeparator = Separator.dot
     public var namespacePrefix = ""
     public var tls = false
-    public var certificate: String?
-    public var key: String?
+    public var certificates: [String] = []
+    public var keys: [String] = []
     public var fork = false
     public var user: User?
     public var allowPlaintextLogin = false
@@ -47,13 +54,28 @@ public struct Settings: Sendable {
     public var keepalive: Duration = .seconds(240)
     public var failureDelay: Duration = .seconds(1)
     public var loginTimeout: Duration = .seconds(180)
+    public var loginAttempts = 3
+    public var loginCommands = 100
+    public var specialMailboxes: [SpecialMailbox] = []
+    public var largestMessage: UInt64 = 1 << 30
+    public var greeting = "imapd ready"
+    public var identity: [IdentityField] = []
+    public var hiddenCapabilities: [String] = []
+    public var hiddenForUsers: [HiddenForUser] = []
     public var log: LogTarget = .stderr
     public var logLevel: Logger.Level = .info
+    public var logFacility: LogFacility = .mail
+    public var pidFile: String?
+    public var reverseLookups = false
     /// The file to read more from; `nil` is the default one, which need not exist.
     public var configuration: String?
     /// Asked for instead of a server.
     public var information: Information?
 
+    /// The command line that they were read from, for reading them again.
+    var arguments: [String] = []
+    /// The names of settings that will be others when the daemon is started again.
+    var pending: [String] = []
     /// What the file and the options have chosen, in their order. What an option overrides is not here.
     var given: [Assignment] = []
     /// What an administrator should know about the file though it can be used.
@@ -62,6 +84,18 @@ public struct Settings: Sendable {
     public struct User: Sendable {
         public var name: String
         public var password: String
+    }
+
+    /// A field of ID (RFC 2971); without a value it is not told.
+    public struct IdentityField: Sendable, Equatable {
+        public var name: String
+        public var value: String?
+    }
+
+    /// Capabilities, by the names that they are told by, that one user's clients are not told.
+    public struct HiddenForUser: Sendable, Equatable {
+        public var user: String
+        public var capabilities: [String]
     }
 
     public init() {}
@@ -81,10 +115,29 @@ public struct Settings: Sendable {
         return limits
     }
 
-    /// With --port that one, else those that clients know.
-    var ports: [(number: UInt16, implicitTLS: Bool)] {
-        if let port { return [(port, tls)] }
-        return [(143, false)] + (tls ? [(993, true)] : [])
+    /// Whether there is to be TLS of any kind.
+    var wantsTLS: Bool { tls || !certificates.isEmpty || !keys.isEmpty || !listenTLS.isEmpty }
+
+    struct Place: Equatable {
+        var host: String
+        var port: UInt16
+        var implicitTLS: Bool
+    }
+
+    /// Where to listen: as said, or on the ports that clients know.
+    var places: [Place] {
+        if !listen.isEmpty || !listenTLS.isEmpty {
+            return listen.map { Place(host: $0.host, port: $0.port ?? 143, implicitTLS: false) }
+                + listenTLS.map { Place(host: $0.host, port: $0.port ?? 993, implicitTLS: true) }
+        }
+        let hosts = hosts.isEmpty ? [fork ? "*" : "localhost"] : hosts
+        let ports: [(UInt16, Bool)] = if let port { [(port, tls)] } else { [(143, false)] + (tls ? [(993, true)] : []) }
+        return ports.flatMap { port, implicitTLS in hosts.map { Place(host: $0, port: port, implicitTLS: implicitTLS) } }
+    }
+
+    /// What clients of this user are not told.
+    func hiddenCapabilities(for user: String) -> Set<String> {
+        Set(hiddenCapabilities + hiddenForUsers.filter { $0.user == user }.flatMap(\.capabilities))
     }
 
     static let defaultConfiguration = "/etc/imapd/imapd.conf"

@@ -4,7 +4,11 @@ import Glibc
 enum SettingsReader {
     /// Reads the command line, and the file that it names or the default one. Every error is told, also of values that count
     /// for nothing because an option overrides them.
-    static func read(_ arguments: some Collection<String>) -> (settings: Settings, errors: [StartError]) {
+    ///
+    /// - Parameter running: settings in force, when they are read again: some of them stay until the daemon is started again.
+    static func read(
+        _ arguments: some Collection<String>, after running: Settings? = nil
+    ) -> (settings: Settings, errors: [StartError]) {
         var (options, errors) = CommandLineParser.parse(arguments)
         var chosen = Settings()
         // Whose errors are told below, with the others.
@@ -14,10 +18,14 @@ enum SettingsReader {
         // Who asks for help may need it because of the file.
         let needsFile = chosen.information != .help && chosen.information != .version
         let path = chosen.configuration ?? Settings.defaultConfiguration
-        let file = needsFile ? ConfigurationFile.read(path, mayBeMissing: chosen.configuration == nil) : .init()
+        var file = needsFile ? ConfigurationFile.read(path, mayBeMissing: chosen.configuration == nil) : .init()
         errors += file.errors
 
-        let settings = combine(file: file.assignments, options: options, &errors)
+        var pending: [String] = []
+        if let running { pending = keep(running, &file.assignments, options) }
+        var settings = combine(file: file.assignments, options: options, &errors)
+        settings.arguments = Array(arguments)
+        settings.pending = pending
         return (settings, errors)
     }
 
@@ -25,7 +33,9 @@ enum SettingsReader {
     private static func combine(file: [Assignment], options: [Assignment], _ errors: inout [StartError]) -> Settings {
         var settings = Settings()
         var overridden = Settings()
-        let optional = Set(options.map(\.setting.name))
+        var optional = Set(options.map(\.setting.name))
+        // Who says where to listen says all of it.
+        if !optional.isDisjoint(with: addresses) { optional.formUnion(addresses) }
         for assignment in file + options {
             let counts = assignment.origin == .option || !optional.contains(assignment.setting.name)
             do throws(Setting.BadValue) {
@@ -42,6 +52,18 @@ enum SettingsReader {
         settings.warnings = warnings(file)
         return settings
     }
+
+    /// Puts what cannot change now back to what it is. Returns the names of the settings that would have changed.
+    private static func keep(_ running: Settings, _ file: inout [Assignment], _ options: [Assignment]) -> [String] {
+        let optional = Set(options.map(\.setting.name))
+        let before = running.given.filter { $0.setting.traits.contains(.needsRestart) && $0.origin != .option }
+        let after = file.filter { $0.setting.traits.contains(.needsRestart) && !optional.contains($0.setting.name) }
+        file = file.filter { !$0.setting.traits.contains(.needsRestart) } + before
+        let texts = { (assignments: [Assignment], name: String) in assignments.filter { $0.setting.name == name }.map(\.text) }
+        return Setting.all.map(\.name).filter { texts(before, $0) != texts(after, $0) }
+    }
+
+    private static let addresses: Set<String> = ["listen", "listen-tls", "host", "port"]
 
     private static func warnings(_ file: [Assignment]) -> [String] {
         for case let assignment in file where assignment.setting.traits.contains(.secret) {
@@ -71,9 +93,8 @@ enum SettingsReader {
             }
             if given.isEmpty {
                 // Words are not to be mistaken for a value.
-                var standard = Settings()
-                let isValue = (try? setting.set(&standard, setting.standard)) != nil && !setting.standard.contains(" ")
-                let text = isValue ? "\(setting.name) = \(setting.standard)" : "# \(setting.name): \(setting.standard)"
+                let value = ConfigurationFile.written(setting.standard)
+                let text = setting.standardIsValue ? "\(setting.name) = \(value)" : "# \(setting.name): \(setting.standard)"
                 lines.append((text, "default"))
             }
         }

@@ -115,6 +115,17 @@ extension ValueKind where Value: RawRepresentable & CaseIterable, Value.RawValue
     }
 }
 
+extension ValueKind where Value == ListenAddress {
+    static var address: Self {
+        Self("ADDRESS") { (text) throws(Setting.BadValue) in
+            guard let address = ListenAddress(text) else {
+                throw Setting.BadValue(reason: "\"\(text)\" is neither HOST, HOST:PORT, [ADDRESS]:PORT nor a port")
+            }
+            return address
+        }
+    }
+}
+
 extension ValueKind where Value == Settings.User {
     static var user: Self {
         Self("NAME:PASSWORD", show: \.name) { (text) throws(Setting.BadValue) in

@@ -7,7 +7,7 @@ extension Authenticated {
         var new: [String] = []
         var enabled = features
         for (name, capability, feature) in Features.byName
-        where wanted.contains(Array(name.utf8)) && Capability.afterLogin.contains(capability) && !features.contains(feature) {
+        where wanted.contains(Array(name.utf8)) && capabilities.contains(capability) && !features.contains(feature) {
             enabled.insert(feature)
             // RFC 7162 §3.2.3: who knows QRESYNC knows CONDSTORE.
             if feature == .qresync { enabled.insert(.condstore) }

@@ -9,8 +9,7 @@ extension Authenticated {
             let identity = fields.map { Self.printable($0.name) + "=" + Self.printable($0.value ?? []) }.joined(separator: " ")
             logger.info("client", metadata: ["id": "\(identity)"])
         }
-        let identity = [(name: "name", value: "imapd")] + settings.identity
-        wire.out.id(identity.map { IDField(name: Array($0.name.utf8), value: Array($0.value.utf8)) })
+        wire.out.id(settings.identity.map { IDField(name: Array($0.name.utf8), value: Array($0.value.utf8)) })
         return .ok("ID completed")
     }
 

@@ -12,7 +12,7 @@ extension Authenticated {
             return .ok("LIST completed")
         }
         noteUse(ofModSequences: command.status.contains(.highestModSeq))
-        let tree = try storing { () throws(StoreError) in try MailboxTree(store, naming) }
+        let tree = try storing { () throws(StoreError) in try MailboxTree(store, naming, settings.specialMailboxes) }
         let isExtended = command.isExtended || features.contains(.imap4rev2)
         let choice = ListChoice(tree, command, separator: store.separator, isExtended: isExtended)
         for entry in choice.entries() {
@@ -39,7 +39,7 @@ extension Authenticated {
 
     /// What SELECT tells of its mailbox (§6.3.2), with OLDNAME if the client called it otherwise than LIST does (§6.3.9.7).
     func listSelected(_ local: MailboxName, asked: MailboxName) throws(CommandFailure) {
-        let tree = try storing { () throws(StoreError) in try MailboxTree(store, naming) }
+        let tree = try storing { () throws(StoreError) in try MailboxTree(store, naming, settings.specialMailboxes) }
         guard let name = naming.shown(local), let (_, node) = tree.entries.first(where: { $0.name == name }) else { return }
         var attributes = ListChoice.attributes(of: node, isExtended: true)
         if node.isSubscribed { attributes.insert(.subscribed) }
@@ -50,7 +50,7 @@ extension Authenticated {
 
     /// LSUB (RFC 3501 §6.3.9): subscribed names, and a level above one that the pattern itself does not show.
     func lsub(_ reference: [UInt8], _ pattern: [UInt8]) throws(CommandFailure) -> Completion {
-        let tree = try storing { () throws(StoreError) in try MailboxTree(store, naming) }
+        let tree = try storing { () throws(StoreError) in try MailboxTree(store, naming, settings.specialMailboxes) }
         let pattern = ListPattern(reference + pattern, store.separator)
         for (index, (name, node)) in tree.entries.enumerated() where pattern.matches(name) {
             let hasHidden = tree.descendants(of: index).contains { child in

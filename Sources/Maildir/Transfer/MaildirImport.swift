@@ -195,11 +195,10 @@ public final class MaildirImport {
                     + (message.identity?.field ?? [])
             } place: { (index, directory, name, keepsOther) in
                 guard let file = messages[index].file else { return false }
-                if keepsOther, tmp.link(file.name, to: directory, name) { return true }
-                return tmp.renameExclusively(file.name, to: directory, name)
+                return tmp.deliver(file.name, to: directory, name, keepsOther: keepsOther)
             }
         }
-        // Those that were linked.
+        // Those that were linked. What cannot be removed is in the end by `removeAbandoned`.
         for message in messages { if let file = message.file { _ = tmp.unlink(file.name) } }
         imported += messages.count
         pending = []
