@@ -19,6 +19,8 @@ package struct Preparation {
     let logDescriptor: Int32?
     let bound: [BoundPlace]
     var listeners: [Listener] { bound.flatMap(\.listeners) }
+    /// Of their files, as they were before they were read.
+    let certificates: FileWatch
     let tls: TLSContext?
     let store: any MailStoreProvider
     let accounts: AccountChoice
@@ -68,6 +70,7 @@ package struct Preparation {
         accounts = AccountChoice(settings, &errors)
         gateAccount = settings.fork ? Self.gateAccount(settings, &errors) : nil
         sandbox = Self.sandbox(settings, &errors)
+        certificates = FileWatch(settings.wantsTLS ? settings.certificates + settings.keys : [])
         tls = Self.makeTLS(settings, &errors)
         store = Self.makeStore(settings, logger)
         bound = isChecking ? [] : Self.listen(settings, reusing: running, &errors)

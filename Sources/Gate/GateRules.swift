@@ -24,7 +24,7 @@ public struct GateRules: Sendable {
     /// The words of the greeting.
     public var greeting = "imapd ready"
     /// Capabilities that are not told.
-    public var hiddenCapabilities: Set<String> = []
+    public var hiddenCapabilities: [String] = []
     /// Whether whoever gets in is told at once what the session can do: not if that depends on who it is.
     public var tellsCapabilitiesAtLogin = true
 

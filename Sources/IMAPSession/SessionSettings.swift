@@ -28,7 +28,7 @@ public struct SessionSettings: Sendable {
     /// The answer to ID (RFC 2971).
     public var identity: [(name: String, value: String)] = [("name", "imapd")]
     /// Capabilities that are implemented, but not told, and cannot be enabled.
-    public var hiddenCapabilities: Set<String> = []
+    public var hiddenCapabilities: [String] = []
     /// Mailboxes that an account without any begins with, and what they are for unless a client has said otherwise.
     public var specialMailboxes: [SpecialMailbox] = []
 

@@ -27,7 +27,7 @@ extension ListenerRole {
         clinux_seal_heap()
         // Those that wait know the old ones.
         children.dismissSpares()
-        watchCertificates()
+        watch(preparation.certificates)
         logger.notice("settings read again")
         for name in preparation.settings.pending {
             logger.warning("a setting changes when imapd is started again", metadata: ["setting": "\(name)"])
@@ -49,8 +49,8 @@ extension ListenerRole {
 
     // MARK: - Certificates
 
-    mutating func watchCertificates() {
-        certificates = FileWatch(household.tls == nil ? [] : household.settings.certificates + household.settings.keys)
+    mutating func watch(_ files: FileWatch) {
+        certificates = files
         planWarnings()
     }
 

@@ -30,6 +30,7 @@ func runForking(_ preparation: Preparation) throws(StartErrors) {
     // Whoever waits for these lines may look at us now.
     announce(preparation)
     var listener = ListenerRole(household: household)
+    listener.watch(preparation.certificates)
     listener.run()
 }
 
@@ -79,7 +80,6 @@ struct ListenerRole {
         for descriptor in [household.signals.end, household.signals.housekeeping] + household.listeners.map(\.descriptor) {
             must(clinux_watch_add(watchSet, descriptor), "epoll")
         }
-        watchCertificates()
         watchdogDue = Deadline(after: household.manager.watchdogInterval)
         household.manager.ready(status: status)
         var ready = [Int32](repeating: 0, count: 64)

@@ -9,16 +9,16 @@ extension Settings {
         rules.timeLimit = loginTimeout
         rules.commandLimit = loginCommands
         rules.greeting = greeting
-        rules.hiddenCapabilities = Set(hiddenCapabilities)
+        rules.hiddenCapabilities = hiddenCapabilities
         rules.tellsCapabilitiesAtLogin = hiddenForUsers.isEmpty
         return rules
     }
 
     func session(of user: String) -> SessionSettings {
         var session = SessionSettings()
+        session.autologout = idleTimeout
         session.largestMessage = largestMessage
         session.namespacePrefix = namespacePrefix
-        session.autologout = idleTimeout
         session.specialMailboxes = specialMailboxes
         session.hiddenCapabilities = hiddenCapabilities(for: user)
         var fields = [IdentityField(name: "name", value: "imapd"), IdentityField(name: "version", value: Daemon.version)]

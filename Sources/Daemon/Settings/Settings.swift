@@ -136,8 +136,9 @@ public struct Settings: Sendable {
     }
 
     /// What clients of this user are not told.
-    func hiddenCapabilities(for user: String) -> Set<String> {
-        Set(hiddenCapabilities + hiddenForUsers.filter { $0.user == user }.flatMap(\.capabilities))
+    func hiddenCapabilities(for user: String) -> [String] {
+        if hiddenForUsers.isEmpty { return hiddenCapabilities }
+        return hiddenCapabilities + hiddenForUsers.filter { $0.user == user }.flatMap(\.capabilities)
     }
 
     static let defaultConfiguration = "/etc/imapd/imapd.conf"
