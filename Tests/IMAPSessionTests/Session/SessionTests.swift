@@ -82,7 +82,7 @@ struct SessionTests {
 
     @Test("tells who it is")
     func identity() throws {
-        let peer = try SessionPeer { $0.identity = [("version", "7")] }
+        let peer = try SessionPeer { $0.identity = [("name", "imapd"), ("version", "7")] }
         peer.send("a ID NIL\r\n")
         #expect(try peer.readLine() == #"* ID ("name" "imapd" "version" "7")"#)
     }
