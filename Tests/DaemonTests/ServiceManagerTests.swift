@@ -84,31 +84,32 @@ import Testing
 
     // MARK: - Sockets
 
-    /// Holds sockets as systemd does, and starts the program that it is told, again when it has ended of itself.
-    private static let launcher = """
-        import fcntl, os, signal, socket, sys
+    /// Opens sockets as systemd does, and becomes the program that it is told.
+    private static let activator = """
+        import fcntl, os, socket, sys
         names = sys.argv[1]
         sockets = [socket.create_server(("127.0.0.1", 0)) for name in names.split(":")]
         held = [fcntl.fcntl(s.fileno(), fcntl.F_DUPFD, 20) for s in sockets]
-        child = 0
-        def end(*_):
-            os.kill(child, signal.SIGTERM)
-            sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-        signal.signal(signal.SIGTERM, end)
-        while True:
-            child = os.fork()
-            if child == 0:
-                signal.signal(signal.SIGTERM, signal.SIG_DFL)
-                for number, descriptor in enumerate(held): os.dup2(descriptor, 3 + number)
-                os.closerange(3 + len(held), 64)
-                os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(held)), LISTEN_FDNAMES=names)
-                os.execv(sys.argv[2], sys.argv[2:])
-            os.waitpid(child, 0)
+        def become():
+            for number, descriptor in enumerate(held): os.dup2(descriptor, 3 + number)
+            os.closerange(3 + len(held), 64)
+            os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(held)), LISTEN_FDNAMES=names)
+            os.execv(sys.argv[2], sys.argv[2:])
+
         """
 
-    private func launch(_ names: String, _ arguments: [String]) throws -> RunningDaemon {
+    /// Keeps them too, and starts the program again when it has ended; after that, a second time, ends with it.
+    private static let keeper = activator + """
+        for _ in range(2):
+            child = os.fork()
+            if child == 0: become()
+            status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        sys.exit(status)
+        """
+
+    private func launch(_ program: String, _ names: String, _ arguments: [String]) throws -> RunningDaemon {
         let python = try Program("python3", package: "python3")
-        return try RunningDaemon(arguments, launcher: [python.path, "-c", Self.launcher, names])
+        return try RunningDaemon(arguments, launcher: [python.path, "-c", program, names])
     }
 
     private func port(of line: Substring) -> Int? { line.firstMatch(of: /address=127.0.0.1:(\d+)/).flatMap { Int($0.1) } }
@@ -117,7 +118,7 @@ import Testing
     func socketActivation() async throws {
         let certificate = try await Certificate()
         let daemon = try launch(
-            "imap:imaps", ["--listen", "127.0.0.1:1", "--cert", certificate.certificate, "--key", certificate.key])
+            Self.activator + "become()", "imap:imaps", ["--listen", "127.0.0.1:1", "--cert", certificate.certificate, "--key", certificate.key])
         let plain = try await daemon.line { $0.contains("tls=starttls") }
         let tls = try await daemon.line { $0.contains("tls=tls") }
         let (plainPort, tlsPort) = (try #require(port(of: plain)), try #require(port(of: tls)))
@@ -128,25 +129,26 @@ import Testing
 
     @Test("no client is refused while the server is started again")
     func restart() async throws {
-        let daemon = try launch("imap", [])
+        let daemon = try launch(Self.keeper, "imap", [])
         let line = try await daemon.line { $0.contains("listening") }
         let address = try #require(port(of: line))
-        let first = try #require(line.firstMatch(of: /imapd\[(\d+)\]/).flatMap { pid_t($0.1) })
+        let first = try #require(process(of: line))
         #expect(try MailClient(port: address).line()?.hasPrefix("* OK") == true)
         kill(first, SIGTERM)
         _ = try await daemon.line { $0.contains("[\(first)]") && $0.contains("stopped") }
         // Whether the next one listens already or not.
         #expect(try MailClient(port: address).line()?.hasPrefix("* OK") == true)
-        #expect(await daemon.stop() == 0)
+        let second = try await daemon.line { $0.contains("listening") && !$0.contains("[\(first)]") }
+        kill(try #require(process(of: second)), SIGTERM)
+        #expect(await daemon.child.end(within: .seconds(60)) == 0)
     }
+
+    private func process(of line: Substring) -> pid_t? { line.firstMatch(of: /imapd\[(\d+)\]/).flatMap { pid_t($0.1) } }
 
     @Test("a socket for TLS needs a certificate")
     func socketForTLS() async throws {
         let python = try Program("python3", package: "python3")
-        let launcher = Self.launcher.replacing("while True:", with: "for _ in [0]:").replacing(
-            "    os.waitpid(child, 0)", with: "")
-        let outcome = try await python.run(["-c", launcher + "\nsys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))", "imaps",
-                                            RunningDaemon.executable])
+        let outcome = try await python.run(["-c", Self.activator + "become()", "imaps", RunningDaemon.executable])
         #expect(outcome.status == 78)
         #expect(outcome.errors.contains("no certificate"), "\(outcome)")
     }
