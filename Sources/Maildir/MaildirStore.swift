@@ -17,7 +17,7 @@ public final class MaildirStore: MailStore {
     /// Mailboxes that were appended to, without their messages: the next APPEND goes on there. Few, the last one last.
     private var targets: [Mailbox] = []
     private weak var selected: OpenMaildir?
-    /// Closed mailboxes with file names that lag behind, or with long logs.
+    /// Closed mailboxes with file names that lag behind, or with long logs. Few, the last one last, none twice.
     private var untidy: [Mailbox] = []
     /// The one that was selected last, as it was read: clients go back and forth, and then only what is new need be read.
     private var closed: Mailbox?
@@ -123,7 +123,7 @@ public final class MaildirStore: MailStore {
             target: { [unowned self] (name) throws(StoreError) in try target(name) },
             onClose: { [weak self] mailbox, isTidyingDue in
                 self?.closed = mailbox
-                if isTidyingDue { self?.untidy.append(mailbox) }
+                if isTidyingDue { self?.tidyLater(mailbox) }
             })
         selected = open
         return open
@@ -199,7 +199,7 @@ public final class MaildirStore: MailStore {
         // What was appended to without being opened may need an index.
         if let at = targets.firstIndex(where: \.isCheckpointDue) {
             let target = targets.remove(at: at)
-            untidy.append(try Mailbox(target.directory, account, hasRows: true))
+            tidyLater(try Mailbox(target.directory, account, hasRows: true))
         }
         for target in targets { do throws(StoreError) { try target.settle() } catch .noSuchMailbox {} }
         selected?.compactCacheIfDue()
@@ -208,6 +208,14 @@ public final class MaildirStore: MailStore {
         defer { if isDone { untidy.removeLast() } }
         do throws(StoreError) { isDone = try !mailbox.tidy() } catch .noSuchMailbox {}
         return !isDone || untidy.count > 1
+    }
+
+    /// Keeps a mailbox open until there is time for it. A session that is never silent must not keep all that it has changed:
+    /// what is forgotten here is done when the mailbox is opened again.
+    private func tidyLater(_ mailbox: Mailbox) {
+        untidy.removeAll { $0.directory.folder == mailbox.directory.folder }
+        if untidy.count >= 8 { untidy.removeFirst() }
+        untidy.append(mailbox)
     }
 
     /// Forgets what is kept open of a folder that is going away.

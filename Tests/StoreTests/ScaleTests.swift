@@ -59,6 +59,32 @@ import Testing
         #expect(try #require(a["create"]).calls == #require(b["create"]).calls)
     }
 
+    @Test func `Mailboxes that were changed and closed do not stay open, if there is no silence`() throws {
+        let account = try MaildirAccount()
+        let store = try account.openStore()
+        let names = (0..<40).map { MailboxName("m\($0)")! }
+        for name in names {
+            try store.create(name, use: nil)
+            try store.append("x\r\n", to: name)
+        }
+        func change(_ name: MailboxName, _ flags: SystemFlags) throws {
+            let mailbox = try store.open(name, readOnly: false)
+            try mailbox.add(flags, to: [1])
+        }
+        for flags: SystemFlags in [.seen, .flagged, .answered, .draft] { for name in names.prefix(2) { try change(name, flags) } }
+        #expect(account.openDescriptors < 60)
+        for name in names { try change(name, .deleted) }
+        #expect(account.openDescriptors < 120)
+        // What was forgotten is done when there is time.
+        while try store.tidy() {}
+        for name in names {
+            let mailbox = try store.open(name, readOnly: false)
+            while try store.tidy() {}
+            #expect(mailbox.flags(1)?.contains(.deleted) == true)
+        }
+        #expect(names.allSatisfy { account.names("cur", in: $0.string).allSatisfy { $0.hasSuffix("T") } })
+    }
+
     // MARK: What STATUS remembers
 
     @Test(arguments: ["delivery", "append", "flags", "rename", "foreign", "garbage", "cut", "gone"])

@@ -60,6 +60,14 @@ final class MaildirAccount: TestAccount, Sendable {
         name.isEmpty ? URL(fileURLWithPath: path) : URL(fileURLWithPath: path).appendingPathComponent("." + name)
     }
 
+    /// How many of this process's descriptors are for something in the Maildir.
+    var openDescriptors: Int {
+        let descriptors = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+        return descriptors.count {
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)"))?.hasPrefix(path) == true
+        }
+    }
+
     func names(_ part: String, in folder: String = "") -> [String] {
         let path = self.folder(folder).appendingPathComponent(part).path
         return ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).sorted()
