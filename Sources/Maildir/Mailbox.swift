@@ -17,6 +17,8 @@ final class Mailbox {
     var news = News()
     /// INTERNALDATE and RFC822.SIZE that were looked up and are not in the log yet, by UID.
     var details: [UInt32: (internalDate: Int64, size: UInt64)] = [:]
+    /// The last picture that a session had of it, for who selects it again.
+    var pictured: Picture?
     /// When there last was no file to rename; and messages whose files could not be renamed, for this session to leave alone.
     var tidyAt: TidyState?
     var stuck: Set<UInt32> = []

@@ -80,7 +80,17 @@ final class OpenMaildir: OpenMailbox {
         toldModSequence = mailbox.state.summary.modSequence
     }
 
-    var uids: [UID] { uids(MetadataTest(), atMost: .max) }
+    var uids: [UID] {
+        let log = mailbox.state.log
+        if let picture = mailbox.pictured, ghosts.isEmpty, picture.visible == visible, picture.position == log.position,
+           picture.generation == log.header.generation { return picture.uids }
+        let uids = uids(MetadataTest(), atMost: .max)
+        // Only if nothing of it is gone, which would not be seen by who opens the mailbox next.
+        if ghosts.isEmpty, uids.count == Int(mailbox.state.summary.messages) {
+            mailbox.pictured = Picture(uids: uids, visible: visible, generation: log.header.generation, position: log.position)
+        }
+        return uids
+    }
 
     func uids(_ test: MetadataTest, atMost limit: Int) -> [UID] {
         var result = table.uids(test, upTo: visible, atMost: limit)
@@ -173,6 +183,8 @@ final class OpenMaildir: OpenMailbox {
         }
         changes.expunged = told(news.expunged, isExpunged: true)
         changes.flagged = told(news.flagged, isExpunged: false)
+        // Whoever has the picture changes it now, and need not copy it first.
+        if !changes.isEmpty { mailbox.pictured = nil }
         return changes
     }
 
@@ -224,4 +236,12 @@ final class OpenMaildir: OpenMailbox {
            let high = UID(UInt32(clamping: mailbox.state.summary.uidNext - 1)) { gone.insert(low...high) }
         return gone
     }
+}
+
+/// The messages of a mailbox as its log told them up to a position.
+struct Picture {
+    var uids: [UID]
+    var visible: UInt32
+    var generation: UInt64
+    var position: Int
 }
