@@ -56,6 +56,40 @@ struct ByteReader {
     }
 }
 
+/// How a file of ours begins: letters that name its kind, the version of its format, a checksum of all that follows in the header.
+struct SealedHeader {
+    let byteCount: Int
+    private let beginning: [UInt8]
+
+    init(_ letters: String, version: UInt32? = nil, byteCount: Int) {
+        self.byteCount = byteCount
+        var writer = ByteWriter(bytes: Array(letters.utf8))
+        if let version { writer.number(version) }
+        beginning = writer.bytes
+    }
+
+    /// The header with what `body` writes, and zeros to its end.
+    func bytes(_ body: (inout ByteWriter) -> Void) -> [UInt8] {
+        var writer = ByteWriter(bytes: beginning)
+        writer.number(UInt32(0))
+        body(&writer)
+        writer.pad(to: byteCount)
+        let crc = writer.bytes.withUnsafeBytes { crc32c(UnsafeRawBufferPointer(rebasing: $0[(beginning.count + 4)...])) }
+        writer.number(crc, at: beginning.count)
+        return writer.bytes
+    }
+
+    /// For what `body` wrote; `nil` if it is no such header, or damaged.
+    func reader(of bytes: UnsafeRawBufferPointer) -> ByteReader? {
+        guard bytes.count == byteCount else { return nil }
+        var reader = ByteReader(bytes)
+        guard reader.raw(beginning.count).elementsEqual(beginning),
+              reader.number(UInt32.self) == crc32c(UnsafeRawBufferPointer(rebasing: bytes[(beginning.count + 4)...]))
+        else { return nil }
+        return reader
+    }
+}
+
 extension ObjectID {
     /// A message's id is that of its base name, so that it is the same again if side files are lost: the name of a copy has
     /// that of its original in a field `,G=`.

@@ -8,21 +8,14 @@ enum CacheHeader {
     static let byteCount = 64
     /// Places in the file are kept in 32 bits, in units of 8 bytes.
     static let longestFile = 1 << 34
-    private static let magic = Array("imapdcch".utf8)
-    private static let version: UInt32 = 2
+    private static let form = SealedHeader("imapdcch", version: 2, byteCount: byteCount)
 
     static func bytes(uidValidity: UInt32, mailboxID: ObjectID) -> [UInt8] {
-        var writer = ByteWriter()
-        writer.raw(magic)
-        writer.number(version)
-        writer.number(UInt32(0))
-        writer.number(mailboxID.low)
-        writer.number(mailboxID.high)
-        writer.number(uidValidity)
-        writer.pad(to: byteCount)
-        let crc = writer.bytes.withUnsafeBytes { crc32c(UnsafeRawBufferPointer(rebasing: $0[16...])) }
-        writer.number(crc, at: 12)
-        return writer.bytes
+        form.bytes { writer in
+            writer.number(mailboxID.low)
+            writer.number(mailboxID.high)
+            writer.number(uidValidity)
+        }
     }
 
     static func verifies(_ file: UnsafeRawBufferPointer, uidValidity: UInt32, mailboxID: ObjectID) -> Bool {

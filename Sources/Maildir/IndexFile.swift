@@ -178,33 +178,26 @@ struct IndexHeader {
         }
     }
 
-    private static let magic = Array("imapdidx".utf8)
-    private static let version: UInt32 = 1
     static let byteCount = 640
+    private static let form = SealedHeader("imapdidx", version: 1, byteCount: byteCount)
 
     func bytes() -> [UInt8] {
-        var writer = ByteWriter()
-        writer.raw(Self.magic)
-        writer.number(Self.version)
-        writer.number(UInt32(0))
-        writer.number(generation)
-        writer.number(logPosition)
-        writer.number(logChain)
-        writer.number(uidValidity)
-        writer.number(mailboxID.low)
-        writer.number(mailboxID.high)
-        summary.write(to: &writer)
-        writer.number(UInt64(count))
-        writer.number(forgottenExpunges)
-        for section in sections {
-            writer.number(UInt64(section.offset))
-            writer.number(UInt64(section.length))
-            writer.number(section.checksum)
+        Self.form.bytes { writer in
+            writer.number(generation)
+            writer.number(logPosition)
+            writer.number(logChain)
+            writer.number(uidValidity)
+            writer.number(mailboxID.low)
+            writer.number(mailboxID.high)
+            summary.write(to: &writer)
+            writer.number(UInt64(count))
+            writer.number(forgottenExpunges)
+            for section in sections {
+                writer.number(UInt64(section.offset))
+                writer.number(UInt64(section.length))
+                writer.number(section.checksum)
+            }
         }
-        writer.pad(to: Self.byteCount)
-        let crc = writer.bytes.withUnsafeBytes { crc32c(UnsafeRawBufferPointer(rebasing: $0[16...])) }
-        writer.number(crc, at: 12)
-        return writer.bytes
     }
 
     init(generation: UInt64, logPosition: UInt64, logChain: UInt32, uidValidity: UInt32, mailboxID: ObjectID, summary: Summary,
@@ -220,10 +213,7 @@ struct IndexHeader {
     }
 
     init?(from bytes: UnsafeRawBufferPointer) {
-        guard bytes.count == Self.byteCount else { return nil }
-        var reader = ByteReader(bytes)
-        guard reader.raw(8).elementsEqual(Self.magic), reader.number(UInt32.self) == Self.version,
-              reader.number(UInt32.self) == crc32c(UnsafeRawBufferPointer(rebasing: bytes[16...])) else { return nil }
+        guard var reader = Self.form.reader(of: bytes) else { return nil }
         generation = reader.number()
         logPosition = reader.number()
         logChain = reader.number()

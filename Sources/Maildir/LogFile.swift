@@ -151,27 +151,20 @@ struct LogHeader {
     /// The mailbox as the log begins.
     var summary: Summary
 
-    private static let magic = Array("imapdlog".utf8)
-    private static let version: UInt32 = 1
     static let byteCount = 160
+    private static let form = SealedHeader("imapdlog", version: 1, byteCount: byteCount)
 
     func bytes() -> [UInt8] {
-        var writer = ByteWriter()
-        writer.raw(Self.magic)
-        writer.number(Self.version)
-        writer.number(UInt32(0))
-        writer.number(generation)
-        writer.number(baseGeneration)
-        writer.number(baseLength)
-        writer.number(baseChain)
-        writer.number(uidValidity)
-        writer.number(mailboxID.low)
-        writer.number(mailboxID.high)
-        summary.write(to: &writer)
-        writer.pad(to: Self.byteCount)
-        let crc = writer.bytes.withUnsafeBytes { crc32c(UnsafeRawBufferPointer(rebasing: $0[16...])) }
-        writer.number(crc, at: 12)
-        return writer.bytes
+        Self.form.bytes { writer in
+            writer.number(generation)
+            writer.number(baseGeneration)
+            writer.number(baseLength)
+            writer.number(baseChain)
+            writer.number(uidValidity)
+            writer.number(mailboxID.low)
+            writer.number(mailboxID.high)
+            summary.write(to: &writer)
+        }
     }
 
     init(generation: UInt64, uidValidity: UInt32, mailboxID: ObjectID, summary: Summary) {
@@ -182,10 +175,7 @@ struct LogHeader {
     }
 
     init?(from bytes: UnsafeRawBufferPointer) {
-        guard bytes.count == Self.byteCount else { return nil }
-        var reader = ByteReader(bytes)
-        guard reader.raw(8).elementsEqual(Self.magic), reader.number(UInt32.self) == Self.version,
-              reader.number(UInt32.self) == crc32c(UnsafeRawBufferPointer(rebasing: bytes[16...])) else { return nil }
+        guard var reader = Self.form.reader(of: bytes) else { return nil }
         generation = reader.number()
         baseGeneration = reader.number()
         baseLength = reader.number()

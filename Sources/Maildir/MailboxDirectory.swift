@@ -80,21 +80,16 @@ struct LogMark {
     var modSequence: UInt64
 
     static let byteCount = 48
-    private static let magic: UInt32 = 0x6B72_616D
+    private static let form = SealedHeader("mark", byteCount: byteCount)
 
     func bytes() -> [UInt8] {
-        var writer = ByteWriter()
-        writer.number(Self.magic)
-        writer.number(UInt32(0))
-        writer.number(generation)
-        writer.number(length)
-        writer.number(uidNext)
-        writer.number(modSequence)
-        writer.number(uidValidity)
-        writer.pad(to: Self.byteCount)
-        let crc = writer.bytes.withUnsafeBytes { crc32c(UnsafeRawBufferPointer(rebasing: $0[8...])) }
-        writer.number(crc, at: 4)
-        return writer.bytes
+        Self.form.bytes { writer in
+            writer.number(generation)
+            writer.number(length)
+            writer.number(uidNext)
+            writer.number(modSequence)
+            writer.number(uidValidity)
+        }
     }
 
     init(generation: UInt64, length: UInt64, uidValidity: UInt32, uidNext: UInt64, modSequence: UInt64) {
@@ -106,10 +101,7 @@ struct LogMark {
     }
 
     init?(from bytes: UnsafeRawBufferPointer) {
-        guard bytes.count == Self.byteCount else { return nil }
-        var reader = ByteReader(bytes)
-        guard reader.number(UInt32.self) == Self.magic,
-              reader.number(UInt32.self) == crc32c(UnsafeRawBufferPointer(rebasing: bytes[8...])) else { return nil }
+        guard var reader = Self.form.reader(of: bytes) else { return nil }
         generation = reader.number()
         length = reader.number()
         uidNext = reader.number()
