@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 ssize_t clinux_getdents(int directory, void *buffer, size_t n) {
@@ -36,6 +38,26 @@ int clinux_rename_noreplace(int from_directory, const char *from, int to_directo
 
 int clinux_begin_writeout(int fd) {
     return sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
+int clinux_await_writeout(int fd) {
+    return sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+}
+
+int clinux_sync_file_system(int fd) {
+    struct statfs status;
+    if (fstatfs(fd, &status) != 0) return -1;
+    switch ((unsigned long)status.f_type) {
+    case EXT4_SUPER_MAGIC:
+    case XFS_SUPER_MAGIC:
+    case BTRFS_SUPER_MAGIC:
+    case F2FS_SUPER_MAGIC:
+    case TMPFS_MAGIC:
+        return syncfs(fd);
+    default:
+        errno = EOPNOTSUPP;
+        return -1;
+    }
 }
 
 int clinux_ticker(int seconds) {

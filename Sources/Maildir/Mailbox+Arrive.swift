@@ -63,14 +63,22 @@ extension Mailbox {
                 }
                 return placed
             }
-            guard directory.cur.sync() else { throw failure("syncing", directory.folder.directory) }
+            if isAnnounced { try syncCur() }
             try commit(transaction)
         } catch {
             for arrival in arrivals[..<placed] { _ = directory.cur.unlink(arrival.name) }
             state.arriving = []
             throw error
         }
+        // One file alone may be logged before its name is on the disk, which spares the file system a commit of its own: if a
+        // power cut takes the name, the message is not there, nobody was told that it is, and a scan expunges what was logged.
+        // Of several, only some might be there.
+        if !isAnnounced { try syncCur() }
         return arrivals.map(\.uid)
+    }
+
+    private func syncCur() throws(StoreError) {
+        guard directory.cur.sync() else { throw failure("syncing", directory.folder.directory) }
     }
 
     /// On the disk before the first of these files may be.

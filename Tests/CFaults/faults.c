@@ -170,6 +170,22 @@ static int sync_file(int fd) {
 int fsync(int fd) { return sync_file(fd); }
 int fdatasync(int fd) { return sync_file(fd); }
 
+int syncfs(int fd) {
+    REAL(int, "syncfs", int);
+    ASK(FAULTS_SYNC, 0);
+    int result = real(fd);
+    if (result == 0) memory_synced_all();
+    DONE(result);
+}
+
+/* It may fail, but whether anything is on the disk afterwards nobody says. */
+int sync_file_range(int fd, off64_t offset, off64_t count, unsigned flags) {
+    REAL(int, "sync_file_range", int, off64_t, off64_t, unsigned);
+    if (!(flags & SYNC_FILE_RANGE_WAIT_AFTER)) return real(fd, offset, count, flags);
+    ASK(FAULTS_SYNC, 0);
+    DONE(real(fd, offset, count, flags));
+}
+
 int renameat2(int from, const char *old, int to, const char *new, unsigned flags) {
     REAL(int, "renameat2", int, const char *, int, const char *, unsigned);
     ASK(FAULTS_RENAME, 1);

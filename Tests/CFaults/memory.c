@@ -181,6 +181,12 @@ void memory_synced(int fd) {
     });
 }
 
+void memory_synced_all(void) {
+    QUIETLY({
+        while (used > 0) drop(&changes[--used]);
+    });
+}
+
 static void undo(struct change *change) {
     char name[32];
     snprintf(name, sizeof name, "%ld", change->spare);

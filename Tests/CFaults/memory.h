@@ -11,6 +11,7 @@ void memory_made(int directory, const char *path);
 void memory_writes(int fd, off_t offset, size_t n);
 void memory_truncates(int fd, off_t size);
 void memory_synced(int fd);
+void memory_synced_all(void);
 void memory_renames(int from, const char *old, int to, const char *new);
 void memory_removes(int directory, const char *path, int flags);
 /* The rename or removal that was announced last has failed. */

@@ -76,6 +76,7 @@ final class Script {
         step("append") { try append(store, "inbox", ["append-1"], .flagged, ["new"]) }
         step("append a large one") { try append(store, "inbox", ["large-1"], [], []) }
         step("multiappend") { try append(store, "work", ["multi-1", "multi-2", "multi-3"], .seen, []) }
+        step("multiappend of many") { try append(store, "work", (1...9).map { "many-\($0)" }, [], []) }
         step("store") { try setFlags(inbox, "inbox", ["old-1", "old-2", "old-4", "append-1"], .add, .answered, ["new", "other"]) }
         step("copy") { try copy(inbox, ["old-1", "old-3"], to: "work") }
         step("open another session") {

@@ -134,6 +134,33 @@ import Testing
         }
     }
 
+    // MARK: Messages that arrive together
+
+    @Test func `Many messages of one APPEND do not hold many files open`() throws {
+        let account = try MaildirAccount()
+        let store = try account.openMaildir()
+        let transaction = try store.beginAppend(to: .inbox)
+        let tmp = account.folder().appendingPathComponent("tmp").path
+        let descriptors = "/proc/self/fd"
+        var most = 0
+        for index in 0..<400 {
+            try transaction.begin(flags: FlagSet(), date: nil, size: 5)
+            try transaction.write(Array("\(index)\r\n".utf8))
+            try transaction.end()
+            guard index % 50 == 49 else { continue }
+            let open = try FileManager.default.contentsOfDirectory(atPath: descriptors).count { number in
+                (try? FileManager.default.destinationOfSymbolicLink(atPath: descriptors + "/" + number))?.hasPrefix(tmp) == true
+            }
+            most = max(most, open)
+        }
+        #expect(most > 0 && most <= 130)
+        let uids = try transaction.commit().uids
+        #expect(uids.count == 400)
+        let open = try store.open(.inbox, readOnly: true)
+        for (index, uid) in uids.enumerated() { #expect(try open.text(uid) == "\(index)\r\n") }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: tmp).isEmpty)
+    }
+
     // MARK: Expunges
 
     @Test func `Expunges are remembered by the hundred thousand`() {

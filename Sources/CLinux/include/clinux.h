@@ -99,6 +99,11 @@ int clinux_ticker(int seconds);
 
 /* sync_file_range(2), SYNC_FILE_RANGE_WRITE: begins to write out and does not wait. */
 int clinux_begin_writeout(int fd);
+/* The same, and waits until it is done; the disk may still have it in a cache of its own. */
+int clinux_await_writeout(int fd);
+/* syncfs(2): what fsync(2) does, for all files of the file system on which `fd` is. EOPNOTSUPP where it may do less: those that
+ * only pass on what they are told (FUSE, CIFS) write all out with it, but have nobody else write it to a disk. */
+int clinux_sync_file_system(int fd);
 
 /* malloc_trim(3): pages of the heap that are free go back to the system. */
 void clinux_release_free_memory(void);

@@ -181,9 +181,8 @@ public final class MaildirImport {
     public func commit() throws(StoreError) {
         guard !pending.isEmpty else { return }
         let messages = pending
-        for message in messages {
-            if let file = message.file, fsync(file.handle.raw) != 0 { throw failure("writing", file.name) }
-        }
+        let files = messages.compactMap(\.file)
+        if let index = Handle.sync(files.map(\.handle)) { throw failure("writing", files[index].name) }
         let tmp = try mailbox.directory.tmp()
         _ = try mailbox.locked { () throws(StoreError) in
             try mailbox.arrive(messages.count) { (index, arrival) throws(StoreError) in
