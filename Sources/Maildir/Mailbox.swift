@@ -24,6 +24,8 @@ final class Mailbox {
     var stuck: Set<UInt32> = []
     var hasLookedIntoTmp = false
     var renameGuard: RenameGuard?
+    /// What was derived from messages that came in by APPEND and is not in `imapd.cache` yet.
+    var cache: CacheFile?
     /// Called when the state was read anew and rows are others than before.
     var onReload: ((MessageTable) -> Void)?
 

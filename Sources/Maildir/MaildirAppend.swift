@@ -8,9 +8,27 @@ final class MaildirAppend: AppendTransaction {
     private let mailbox: Mailbox
     private let names: NameMaker
     private var messages: [Message] = []
-    private var current: Message?
+    private var current: Current?
+    /// The files of the last messages, which may not be on the disk yet.
+    private var unsynced: [Handle] = []
+    /// More are not open at once.
+    private static let openAtOnce = 128
+    /// Bytes that were derived from the messages and are held until these have UIDs; more are not kept.
+    private var kept = 0
 
-    private final class Message {
+    /// A message that is written.
+    private struct Message {
+        var temporary: [UInt8]
+        var flags: FlagSet
+        var date: Int64
+        var size: Int
+        var wireSize: UInt64
+        var base: [UInt8] = []
+        var kept: (keys: [UInt8], fields: [UInt8], items: [UInt8])?
+    }
+
+    /// The message that is being written.
+    private final class Current {
         let file: Handle
         let temporary: [UInt8]
         let flags: FlagSet
@@ -49,10 +67,11 @@ final class MaildirAppend: AppendTransaction {
 
     func begin(flags: FlagSet, date: Int64?, size: UInt64) throws(StoreError) {
         precondition(current == nil, "the message before was not ended")
+        if unsynced.count >= Self.openAtOnce { try sync() }
         let tmp = try mailbox.directory.tmp()
         let name = names.next()
         guard let file = tmp.open(name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW) else { throw failure("creating", name) }
-        let message = Message(file: file, temporary: name, flags: flags, date: date ?? now() / 1_000_000_000)
+        let message = Current(file: file, temporary: name, flags: flags, date: date ?? now() / 1_000_000_000)
         message.buffer.reserveCapacity(Int(min(size, UInt64(Self.bufferSize))))
         current = message
     }
@@ -75,24 +94,53 @@ final class MaildirAppend: AppendTransaction {
         message.buffer = []
         let time = timespec(tv_sec: time_t(message.date), tv_nsec: 0)
         guard futimens(message.file.raw, [time, time]) == 0 else { throw failure("dating", message.temporary) }
-        // The disk may begin with it; `commit` waits for all together.
+        // The disk may begin with it; `sync` waits for several together.
         _ = clinux_begin_writeout(message.file.raw)
-        messages.append(message)
+        unsynced.append(message.file)
+        messages.append(Message(temporary: message.temporary, flags: message.flags, date: message.date, size: message.written,
+                                wireSize: message.wireSize.size))
         current = nil
     }
+
+    /// All that was written is on the disk.
+    private func sync() throws(StoreError) {
+        if let index = Handle.sync(unsynced) {
+            throw failure("writing", messages[messages.count - unsynced.count + index].temporary)
+        }
+        unsynced.removeAll()
+    }
+
+    // MARK: What is derived from it
+
+    func written() -> (any MessageContent)? {
+        guard current == nil, kept < PendingRecords.capacity, let message = messages.last, let file = unsynced.last else {
+            return nil
+        }
+        return WrittenFile(file, size: message.size)
+    }
+
+    func keep(_ pieces: KeptPieces) {
+        guard pieces.count <= longestKept, let last = messages.indices.last else { return }
+        messages[last].kept = (Array(pieces.keys), Array(pieces.fields), Array(pieces.items))
+        kept += pieces.count
+    }
+
+    // MARK: The end
 
     func commit() throws(StoreError) -> (uidValidity: UIDValidity, uids: [UID]) {
         precondition(current == nil, "the last message was not ended")
         guard !messages.isEmpty else { return (mailbox.state.uidValidity, []) }
-        for message in messages where fsync(message.file.raw) != 0 { throw failure("writing", message.temporary) }
+        try sync()
         let tmp = try mailbox.directory.tmp()
         let arrivals = try mailbox.locked { () throws(StoreError) in
             try mailbox.arrive(messages.count) { (index, arrival) throws(StoreError) in
+                messages[index].base = names.next()
+                    + Array(",S=\(messages[index].size),W=\(messages[index].wireSize)".utf8)
                 let message = messages[index]
                 arrival.flags = message.flags
                 arrival.row.internalDate = message.date
-                arrival.row.size = message.wireSize.size
-                arrival.base = names.next() + Array(",S=\(message.written),W=\(message.wireSize.size)".utf8)
+                arrival.row.size = message.wireSize
+                arrival.base = message.base
             } place: { (index, directory, name, keepsOther) in
                 tmp.deliver(messages[index].temporary, to: directory, name, keepsOther: keepsOther)
             }
@@ -101,16 +149,43 @@ final class MaildirAppend: AppendTransaction {
         if messages.count > 1 || messages.contains(where: { !$0.flags.keywords.isEmpty }) {
             for message in messages { _ = tmp.unlink(message.temporary) }
         }
+        for (message, uid) in zip(messages, arrivals) {
+            guard let kept = message.kept else { continue }
+            let id = message.base.withUnsafeBytes { ObjectID(baseName: $0) }
+            mailbox.keep(uid, id, kept.keys, kept.fields, kept.items)
+        }
         messages = []
         return (mailbox.state.uidValidity, arrivals)
     }
 
     func abandon() {
-        if let current { messages.append(current) }
+        unsynced = []
+        if let current {
+            messages.append(Message(temporary: current.temporary, flags: current.flags, date: current.date, size: 0, wireSize: 0))
+        }
         current = nil
         guard !messages.isEmpty, let tmp = try? mailbox.directory.tmp() else { return }
         for message in messages { _ = tmp.unlink(message.temporary) }
         messages = []
+    }
+}
+
+/// A message that was written, before anybody else can know it.
+private final class WrittenFile: MessageContent {
+    private let file: Handle
+    let size: UInt64
+
+    init(_ file: Handle, size: Int) {
+        self.file = file
+        self.size = UInt64(size)
+    }
+
+    func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(StoreError) -> Int {
+        while true {
+            let got = pread(file.raw, buffer.baseAddress, buffer.count, off_t(offset))
+            if got >= 0 { return got }
+            guard errno == EINTR else { throw failure("reading a message") }
+        }
     }
 }
 

@@ -187,7 +187,7 @@ public final class MaildirStore: MailStore {
             }
         }
         let mailbox = try openMailbox(name, hasRows: false)
-        if targets.count >= 4 { targets.removeFirst() }
+        if targets.count >= 4 { targets.removeFirst().saveKept() }
         targets.append(mailbox)
         return mailbox
     }
@@ -196,6 +196,7 @@ public final class MaildirStore: MailStore {
 
     public func tidy() throws(StoreError) -> Bool {
         if let selected, !selected.isReadOnly, try selected.mailbox.tidy() { return true }
+        for target in targets { target.saveKept() }
         // What was appended to without being opened may need an index.
         if let at = targets.firstIndex(where: \.isCheckpointDue) {
             let target = targets.remove(at: at)

@@ -10,6 +10,17 @@ import Testing
         Array("record of \(uid.rawValue) ".utf8) + Array(repeating: UInt8(truncatingIfNeeded: uid.rawValue), count: more)
     }
 
+    /// The first bytes, which are the same in every record of a message, are keys and fields.
+    fileprivate static func pieces(_ bytes: [UInt8], _ body: (KeptPieces) -> Void) {
+        bytes.withUnsafeBytes { bytes in
+            var pieces = KeptPieces()
+            pieces.keys = UnsafeRawBufferPointer(rebasing: bytes[..<4])
+            pieces.fields = UnsafeRawBufferPointer(rebasing: bytes[4..<10])
+            pieces.items = UnsafeRawBufferPointer(rebasing: bytes[10...])
+            body(pieces)
+        }
+    }
+
     /// A mailbox with some messages.
     private func account(_ count: Int = 6) throws -> MaildirAccount {
         let account = try MaildirAccount()
@@ -60,6 +71,43 @@ import Testing
         #expect(result.destination.map { b.keptBytes($0) } == [Self.record(2), Self.record(4)])
         _ = try a.expunge([4])
         #expect(a.keptBytes(4) == nil)
+    }
+
+    @Test func whatIsAppendedIsKept() throws {
+        let account = try account()
+        let store = try account.openStore()
+        let transaction = try store.beginAppend(to: .inbox)
+        for number in 7...9 {
+            let text = "message \(number)\r\n"
+            try transaction.begin(flags: FlagSet(), date: nil, size: UInt64(text.utf8.count))
+            try transaction.write(Array(text.utf8))
+            #expect(transaction.written() == nil)
+            try transaction.end()
+            // As it is stored.
+            let content = try #require(transaction.written())
+            var bytes = [UInt8](repeating: 0, count: 100)
+            let count = try bytes.withUnsafeMutableBytes { try content.read(at: 0, into: $0) }
+            #expect(bytes[..<count].elementsEqual("message \(number)\n".utf8) && content.size == UInt64(count))
+            if number != 8 { Self.pieces(Self.record(UID(UInt32(number))!)) { transaction.keep($0) } }
+        }
+        #expect(try transaction.commit().uids == [7, 8, 9])
+        while try store.tidy() {}
+        let a = try open(account)
+        #expect(a.keptBytes(7) == Self.record(7) && a.keptBytes(8) == nil && a.keptBytes(9) == Self.record(9))
+    }
+
+    @Test func whatIsNotCommittedIsNotKept() throws {
+        let account = try account()
+        let store = try account.openStore()
+        let transaction = try store.beginAppend(to: .inbox)
+        try transaction.begin(flags: FlagSet(), date: nil, size: 3)
+        try transaction.write(Array("abc".utf8))
+        try transaction.end()
+        Self.pieces(Self.record(7)) { transaction.keep($0) }
+        transaction.abandon()
+        _ = try store.append("message 7\r\n")
+        while try store.tidy() {}
+        #expect(try open(account).keptBytes(7) == nil)
     }
 
     @Test func anotherMailboxHasOthers() throws {
@@ -214,16 +262,7 @@ import Testing
 }
 
 extension OpenMailbox {
-    /// The first bytes, which are the same in every record of a message, are keys and fields.
-    fileprivate func keep(_ uid: UID, _ bytes: [UInt8]) {
-        bytes.withUnsafeBytes { bytes in
-            var pieces = KeptPieces()
-            pieces.keys = UnsafeRawBufferPointer(rebasing: bytes[..<4])
-            pieces.fields = UnsafeRawBufferPointer(rebasing: bytes[4..<10])
-            pieces.items = UnsafeRawBufferPointer(rebasing: bytes[10...])
-            keep(uid, pieces)
-        }
-    }
+    fileprivate func keep(_ uid: UID, _ bytes: [UInt8]) { CacheTests.pieces(bytes) { keep(uid, $0) } }
 
     /// `nil` unless every piece is there.
     fileprivate func keptBytes(_ uid: UID) -> [UInt8]? {

@@ -25,19 +25,24 @@ extension Authenticated {
             throw .storeTarget(error)
         }
         do {
+            let derived = DerivedRecords(transaction)
             try receive(first, into: transaction)
-            return try receiveRest(into: transaction)
+            derived.keep()
+            return try receiveRest(into: transaction, derived)
         } catch {
             transaction.abandon()
             throw error
         }
     }
 
-    private func receiveRest(into transaction: any AppendTransaction) throws(CommandFailure) -> Completion {
+    private func receiveRest(
+        into transaction: any AppendTransaction, _ derived: DerivedRecords
+    ) throws(CommandFailure) -> Completion {
         while true {
             switch try nextPiece() {
             case .append(let header):
                 try receive(header, into: transaction)
+                derived.keep()
             case .appendEnd:
                 do {
                     let (uidValidity, uids) = try transaction.commit()
@@ -84,6 +89,23 @@ extension Authenticated {
             wire.refuseMessage()
             throw error
         }
+    }
+}
+
+/// Keeps what clients will ask of the messages of an APPEND, while they are being written to the disk: so nobody need read them.
+private final class DerivedRecords {
+    private let transaction: any AppendTransaction
+    private lazy var reader = ContentReader()
+    private lazy var maker = RecordMaker()
+
+    init(_ transaction: any AppendTransaction) { self.transaction = transaction }
+
+    /// Of the message that was ended last.
+    func keep() {
+        guard let content = transaction.written() else { return }
+        reader.open(content)
+        maker.make(from: reader, .whole) { transaction.keep($0) }
+        reader.close()
     }
 }
 
