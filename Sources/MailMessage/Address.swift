@@ -27,14 +27,17 @@ public struct AddressList: Sendable {
     }
 
     /// Adds the addresses of a field's value. Whatever the value is, groups that begin also end.
-    public mutating func append(_ value: ArraySlice<UInt8>) {
+    public mutating func append(_ value: ArraySlice<UInt8>) { append(value, atMost: Limits.addresses) }
+
+    /// The same, until there are `limit`.
+    mutating func append(_ value: ArraySlice<UInt8>, atMost limit: Int) {
         value.withUnsafeBufferPointer { value in
             var lexer = HeaderLexer(value)
             var isInGroup = false
             while true {
                 comment.removeAll(keepingCapacity: true)
                 lexer.skipCFWS(keeping: &comment)
-                guard let byte = lexer.peek, entries.count < Limits.addresses else { break }
+                guard let byte = lexer.peek, entries.count < limit else { break }
                 switch byte {
                 case UInt8(ascii: ","): lexer.advance()
                 case UInt8(ascii: ";"):
@@ -176,10 +179,23 @@ extension MessageStructure {
     ///
     /// Sender and Reply-To are From where they are missing or empty (RFC 9051 §7.5.2).
     public func addresses(_ name: FieldName, of message: Index, into list: inout AddressList) {
+        ownAddresses(name, of: message, into: &list)
+        if list.isEmpty, name == .sender || name == .replyTo { ownAddresses(.from, of: message, into: &list) }
+    }
+
+    /// The same, but nothing stands for what is missing.
+    public func ownAddresses(_ name: FieldName, of message: Index, into list: inout AddressList) {
         list.removeAll()
         for field in parts[message].fields where fields[field].name == name {
             list.append(text[fields[field].start..<fields[field].end])
         }
-        if list.isEmpty, name == .sender || name == .replyTo { addresses(.from, of: message, into: &list) }
+    }
+
+    /// The first of these addresses alone, with what it takes to end its group.
+    public func firstAddress(_ name: FieldName, of message: Index, into list: inout AddressList) {
+        list.removeAll()
+        for field in parts[message].fields where fields[field].name == name && list.isEmpty {
+            list.append(text[fields[field].start..<fields[field].end], atMost: 1)
+        }
     }
 }

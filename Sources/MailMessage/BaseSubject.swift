@@ -5,18 +5,23 @@ public struct BaseSubject: Sendable {
     /// Whether "re:", "fwd:", "(fwd)" or their like were taken away (§2.1, §3 step 5.B).
     public private(set) var isReplyOrForward = false
 
+    public init(_ value: some Collection<UInt8>) { self.init(Array(value)[...]) }
+
     /// `value` is that of a Subject field, with its encoded words.
-    public init(_ value: some Collection<UInt8>) {
+    public init(_ value: ArraySlice<UInt8>) {
         text = []
         // (1) UTF-8, with runs of white space as one space.
-        var decoded: [UInt8] = []
-        Array(value).withUnsafeBytes { EncodedWord.decode($0, into: &decoded) }
         var subject: [UInt8] = []
-        subject.reserveCapacity(decoded.count)
-        for byte in decoded {
-            if !byte.isSpace { subject.append(byte) } else if let last = subject.last, last != SP { subject.append(SP) }
+        value.withUnsafeBytes { EncodedWord.decode($0, into: &subject) }
+        var length = 0
+        subject.withUnsafeMutableBufferPointer { bytes in
+            for byte in bytes {
+                if byte.isSpace, length == 0 || bytes[length - 1] == SP { continue }
+                bytes[length] = byte.isSpace ? SP : byte
+                length += 1
+            }
         }
-        var start = 0, end = subject.count
+        var start = 0, end = length
 
         subject.withUnsafeBufferPointer { s in
             /// Whether `word`, in lower case, stands at `i`.

@@ -53,6 +53,11 @@ public final class CaseFolder {
     /// Bytes that one character can become; decompositions that are longer are left alone.
     private static let longest = 32
 
+    /// The same for text within an array.
+    public func fold(_ bytes: ArraySlice<UInt8>, into output: inout [UInt8]) {
+        bytes.withUnsafeBytes { fold($0, into: &output) }
+    }
+
     public func fold(_ bytes: some Sequence<UInt8>) -> [UInt8] {
         var output: [UInt8] = []
         Array(bytes).withUnsafeBytes { fold($0, into: &output) }

@@ -1,3 +1,5 @@
+import Glibc
+
 /// encoded-word (RFC 2047), wherever it stands in a field: as people read it, not as they should have written it.
 public enum EncodedWord {
     /// A field's value as UTF-8, with its encoded words decoded and the space between two of them gone (§6.2).
@@ -20,8 +22,9 @@ public enum EncodedWord {
             charset = nil
         }
 
-        while i < value.count {
-            guard value[i] == UInt8(ascii: "="), i + 1 < value.count, value[i + 1] == UInt8(ascii: "?"),
+        while i < value.count, let found = memchr(value.baseAddress! + i, Int32(UInt8(ascii: "=")), value.count - i) {
+            i = UnsafeRawPointer(found) - value.baseAddress!
+            guard i + 1 < value.count, value[i + 1] == UInt8(ascii: "?"),
                   let word = Word(value, at: i, &search) else {
                 i += 1
                 continue

@@ -81,13 +81,19 @@ public struct MessageDate: Hashable, Sendable {
 
     /// hour ":" minute [":" second]
     private static func time(_ token: UnsafeBufferPointer<UInt8>) -> (Int, Int, Int)? {
-        guard token.contains(UInt8(ascii: ":")) || token.contains(UInt8(ascii: ".")) else { return nil }
-        let fields = fields(token) { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".") }
-        guard fields.count >= 2, let hour = number(fields[0]), let minute = number(fields[1]), hour < 24, minute < 60 else {
+        /// The next field of the token from `start` on; empty at its end.
+        func field(_ start: inout Int) -> UnsafeBufferPointer<UInt8> {
+            func isSeparator(_ byte: UInt8) -> Bool { byte == UInt8(ascii: ":") || byte == UInt8(ascii: ".") }
+            while start < token.count, isSeparator(token[start]) { start += 1 }
+            let first = start
+            while start < token.count, !isSeparator(token[start]) { start += 1 }
+            return UnsafeBufferPointer(rebasing: token[first..<start])
+        }
+        var at = 0
+        guard let hour = number(field(&at)), at < token.count, let minute = number(field(&at)), hour < 24, minute < 60 else {
             return nil
         }
-        let second = fields.count > 2 ? number(fields[2]) ?? 0 : 0
-        return (hour, minute, min(second, 60))
+        return (hour, minute, min(number(field(&at)) ?? 0, 60))
     }
 
     /// Two and three digits: RFC 5322 §4.3.

@@ -56,6 +56,12 @@ public struct Serializer: Sendable {
         }
     }
 
+    /// What was written before, at `range` of `bytes`.
+    public mutating func writeAgain(_ range: Range<Int>) {
+        reserve(range.count)
+        for index in range { bytes.append(bytes[index]) }
+    }
+
     mutating func write(byte: UInt8) {
         bytes.append(byte)
     }

@@ -17,10 +17,16 @@ struct EnvelopeWriter {
         Self.nstring(structure.value(.date, of: message), into: &out)
         out.space()
         Self.nstring(structure.value(.subject, of: message), into: &out)
-        for name in [FieldName.from, .sender, .replyTo, .to, .cc, .bcc] {
+        out.space()
+        let start = out.count
+        structure.ownAddresses(.from, of: message, into: &addresses)
+        addressList(into: &out)
+        let from = start..<out.count
+        for name in [FieldName.sender, .replyTo, .to, .cc, .bcc] {
             out.space()
-            structure.addresses(name, of: message, into: &addresses)
-            addressList(into: &out)
+            structure.ownAddresses(name, of: message, into: &addresses)
+            // Sender and Reply-To are From where they are missing or empty.
+            if addresses.isEmpty, name == .sender || name == .replyTo { out.writeAgain(from) } else { addressList(into: &out) }
         }
         out.space()
         Self.nstring(structure.value(.inReplyTo, of: message), into: &out)

@@ -26,9 +26,14 @@ struct KeptFields {
         return result
     }()
 
+    /// For each length, the letters with which names of that length begin, one bit each.
+    private static let initials: [UInt32] = indexes.map { $0.reduce(0) { $0 | 1 << UInt32($1.name[0] & 0x1F) } }
+
     /// `nil` if fields of that name are not kept. In any case.
     static func index(of name: some RandomAccessCollection<UInt8>) -> Index? {
-        guard name.count < indexes.count else { return nil }
+        guard let first = name.first, name.count < initials.count, initials[name.count] >> UInt32(first & 0x1F) & 1 == 1 else {
+            return nil
+        }
         for candidate in indexes[name.count] where name.elementsEqual(candidate.name, by: { $0.lowercasedASCII == $1 }) {
             return candidate.index
         }

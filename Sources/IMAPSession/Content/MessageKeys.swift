@@ -88,6 +88,10 @@ struct MessageKeys {
     struct Writer {
         private let folder = CaseFolder()
         private var addresses = AddressList()
+        /// The texts, folded, one after the other, and where each ends.
+        private var folded: [UInt8] = []
+        private var ends: [Int] = []
+        private var references: [UInt64] = []
 
         /// Writes what the header tells into `output`, which is emptied first.
         mutating func write(_ header: MessageStructure, into output: inout [UInt8]) {
@@ -96,9 +100,16 @@ struct MessageKeys {
             let subject = header.value(.subject, of: root).map { BaseSubject($0) }
             var bits: Bits = date == nil ? [] : .hasDate
             if subject?.isReplyOrForward == true { bits.insert(.isReplyOrForward) }
-            let texts = [folder.fold(subject?.text ?? []), mailbox(.from, header), mailbox(.to, header), mailbox(.cc, header)]
-            let references = Self.references(header)
-            let id = header.value(.messageID, of: root).flatMap { MessageID.list($0).first }
+            folded.removeAll(keepingCapacity: true)
+            ends.removeAll(keepingCapacity: true)
+            if let subject { folder.fold(subject.text[...], into: &folded) }
+            ends.append(folded.count)
+            for name in [FieldName.from, .to, .cc] {
+                foldMailbox(name, header)
+                ends.append(folded.count)
+            }
+            findReferences(header)
+            let id = header.value(.messageID, of: root).flatMap { MessageID.first($0) }
 
             output.removeAll(keepingCapacity: true)
             func append<T: FixedWidthInteger>(_ value: T) {
@@ -110,34 +121,39 @@ struct MessageKeys {
             append(Int32(clamping: date?.localDay ?? 0))
             append(UInt32(clamping: references.count))
             append(id.map(Self.hash) ?? 0)
-            append(texts[0].isEmpty ? 0 : Self.hash(texts[0]))
-            for text in texts { append(UInt32(clamping: text.count)) }
-            for reference in references { append(reference) }
-            for text in texts { output.append(contentsOf: text) }
+            let subjectEnd = ends[0]
+            let subjectHash = folded.withUnsafeBytes { MessageKeys.hash(UnsafeRawBufferPointer(rebasing: $0[..<subjectEnd])) }
+            append(subjectEnd == 0 ? 0 : subjectHash)
+            var start = 0
+            for end in ends {
+                append(UInt32(clamping: end - start))
+                start = end
+            }
+            references.withUnsafeBytes { output.append(contentsOf: $0) }
+            output.append(contentsOf: folded)
         }
 
         private static func hash(_ bytes: [UInt8]) -> UInt64 { bytes.withUnsafeBytes { MessageKeys.hash($0) } }
 
         /// All of References:, or else the first of In-Reply-To:.
-        private static func references(_ header: MessageStructure) -> [UInt64] {
-            var references: [UInt64] = []
+        private mutating func findReferences(_ header: MessageStructure) {
+            references.removeAll(keepingCapacity: true)
             for value in header.values(.references, of: MessageStructure.root) {
-                for id in MessageID.list(value) { references.append(hash(id)) }
+                for id in MessageID.list(value) { references.append(Self.hash(id).littleEndian) }
             }
             if references.isEmpty, let value = header.value(.inReplyTo, of: MessageStructure.root),
-               let first = MessageID.list(value).first {
-                references = [hash(first)]
+               let first = MessageID.first(value) {
+                references.append(Self.hash(first).littleEndian)
             }
-            return references
         }
 
         /// addr-mailbox of the first address (RFC 5256 §3), as ENVELOPE would have it; nothing if there is none.
-        private mutating func mailbox(_ name: FieldName, _ header: MessageStructure) -> [UInt8] {
-            header.addresses(name, of: MessageStructure.root, into: &addresses)
+        private mutating func foldMailbox(_ name: FieldName, _ header: MessageStructure) {
+            header.firstAddress(name, of: MessageStructure.root, into: &addresses)
             switch addresses.entries.first {
-            case .mailbox(_, _, let mailbox, _)?: return folder.fold(addresses[mailbox])
-            case .groupStart(let name)?: return folder.fold(addresses[name])
-            case .groupEnd?, nil: return []
+            case .mailbox(_, _, let mailbox, _)?: folder.fold(addresses[mailbox], into: &folded)
+            case .groupStart(let name)?: folder.fold(addresses[name], into: &folded)
+            case .groupEnd?, nil: break
             }
         }
     }

@@ -3,31 +3,37 @@ enum SHA256 {
     /// Eight words, the first one first.
     static func digest(of bytes: [UInt8]) -> [UInt32] {
         // §5.1.1: a one, zeros, and the length in bits, to a multiple of 64 bytes.
-        var padded = bytes + [0x80]
-        while padded.count % 64 != 56 { padded.append(0) }
-        let length = UInt64(bytes.count) << 3
-        for shift in stride(from: UInt64(56), through: 0, by: -8) { padded.append(UInt8(truncatingIfNeeded: length >> shift)) }
+        var padded = bytes
+        padded.reserveCapacity(bytes.count + 72)
+        padded.append(0x80)
+        padded.append(contentsOf: repeatElement(0, count: (120 - padded.count % 64) % 64))
+        withUnsafeBytes(of: (UInt64(bytes.count) << 3).bigEndian) { padded.append(contentsOf: $0) }
 
         var hash: [UInt32] = [
             0x6A09_E667, 0xBB67_AE85, 0x3C6E_F372, 0xA54F_F53A, 0x510E_527F, 0x9B05_688C, 0x1F83_D9AB, 0x5BE0_CD19,
         ]
-        var schedule = [UInt32](repeating: 0, count: 64)
-        for block in stride(from: 0, to: padded.count, by: 64) {
-            for t in 0..<16 {
-                schedule[t] = (0..<4).reduce(0) { $0 << 8 | UInt32(padded[block + 4 * t + $1]) }
+        withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { schedule in
+            for block in stride(from: 0, to: padded.count, by: 64) {
+                padded.withUnsafeBytes { bytes in
+                    for t in 0..<16 {
+                        schedule[t] = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: block + 4 * t, as: UInt32.self))
+                    }
+                }
+                for t in 16..<64 {
+                    let a = schedule[t - 15], b = schedule[t - 2]
+                    schedule[t] = schedule[t - 16] &+ schedule[t - 7] &+ (rotated(a, 7) ^ rotated(a, 18) ^ a >> 3)
+                        &+ (rotated(b, 17) ^ rotated(b, 19) ^ b >> 10)
+                }
+                constants.withUnsafeBufferPointer { compress(UnsafeBufferPointer(schedule), $0, into: &hash) }
             }
-            for t in 16..<64 {
-                let a = schedule[t - 15], b = schedule[t - 2]
-                schedule[t] = schedule[t - 16] &+ schedule[t - 7] &+ (rotated(a, 7) ^ rotated(a, 18) ^ a >> 3)
-                    &+ (rotated(b, 17) ^ rotated(b, 19) ^ b >> 10)
-            }
-            compress(schedule, into: &hash)
         }
         return hash
     }
 
     /// §6.2.2, steps 2 to 4.
-    private static func compress(_ schedule: [UInt32], into hash: inout [UInt32]) {
+    private static func compress(
+        _ schedule: UnsafeBufferPointer<UInt32>, _ constants: UnsafeBufferPointer<UInt32>, into hash: inout [UInt32]
+    ) {
         var a = hash[0], b = hash[1], c = hash[2], d = hash[3], e = hash[4], f = hash[5], g = hash[6], h = hash[7]
         for t in 0..<64 {
             let choice = e & f ^ ~e & g, majority = a & b ^ a & c ^ b & c
@@ -35,9 +41,17 @@ enum SHA256 {
             let second = (rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)) &+ majority
             (h, g, f, e, d, c, b, a) = (g, f, e, d &+ first, c, b, a, first &+ second)
         }
-        for (index, value) in [a, b, c, d, e, f, g, h].enumerated() { hash[index] &+= value }
+        hash[0] &+= a
+        hash[1] &+= b
+        hash[2] &+= c
+        hash[3] &+= d
+        hash[4] &+= e
+        hash[5] &+= f
+        hash[6] &+= g
+        hash[7] &+= h
     }
 
+    @inline(__always)
     private static func rotated(_ value: UInt32, _ bits: UInt32) -> UInt32 { value >> bits | value << (32 - bits) }
 
     /// §4.2.2.

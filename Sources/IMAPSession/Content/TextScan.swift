@@ -42,7 +42,8 @@ final class TextScan {
     }
 
     private func scanHeader(_ extent: Extent, isOwn: Bool) throws(ContentFailure) {
-        guard extent.length > 2 else { return }
+        // BODY does not ask for the message's own.
+        guard extent.length > 2, !isOwn || queries.contains(where: \.isHeaderToo) else { return }
         try reader.withHeader(extent) { bytes in
             var block = HeaderBlock(bytes)
             while let field = block.next() {
@@ -50,8 +51,13 @@ final class TextScan {
                 text.removeAll(keepingCapacity: true)
                 text.append(contentsOf: bytes[field.name])
                 text.append(contentsOf: [UInt8(ascii: ":"), UInt8(ascii: " ")])
-                HeaderBlock.unfold(UnsafeRawBufferPointer(rebasing: bytes[field.value]), into: &value)
-                value.withUnsafeBytes { EncodedWord.decode($0, into: &text) }
+                let folded = UnsafeRawBufferPointer(rebasing: bytes[field.value])
+                if let plain = HeaderBlock.plain(folded) {
+                    text.append(contentsOf: plain)
+                } else {
+                    HeaderBlock.unfold(folded, into: &value)
+                    value.withUnsafeBytes { EncodedWord.decode($0, into: &text) }
+                }
                 begin()
                 text.withUnsafeBytes { search($0, isOwnHeader: isOwn) }
             }

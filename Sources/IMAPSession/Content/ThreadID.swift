@@ -17,7 +17,7 @@ enum ThreadID {
 
     private static func firstID(_ header: MessageStructure, _ field: FieldName) -> [UInt8]? {
         for value in header.values(field, of: MessageStructure.root) {
-            if let id = MessageID.list(value).first { return id }
+            if let id = MessageID.first(value) { return id }
         }
         return nil
     }
