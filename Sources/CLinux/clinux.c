@@ -91,6 +91,20 @@ int clinux_signal_at_parents_end(int signal) { return prctl(PR_SET_PDEATHSIG, si
 
 int clinux_adopt_orphans(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
 
+static _Thread_local struct clinux_work work;
+
+struct clinux_work *clinux_work(void) { return &work; }
+
+int clinux_sync(int fd) {
+    work.syncs++;
+    return fsync(fd);
+}
+
+int clinux_sync_data(int fd) {
+    work.syncs++;
+    return fdatasync(fd);
+}
+
 void clinux_release_free_memory(void) { malloc_trim(0); }
 
 void clinux_release_free_stack(void) {

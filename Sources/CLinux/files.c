@@ -53,6 +53,7 @@ int clinux_sync_file_system(int fd) {
     case BTRFS_SUPER_MAGIC:
     case F2FS_SUPER_MAGIC:
     case TMPFS_MAGIC:
+        clinux_work()->syncs++;
         return syncfs(fd);
     default:
         errno = EOPNOTSUPP;

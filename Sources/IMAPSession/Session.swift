@@ -1,4 +1,5 @@
 import IMAPGrammar
+import IMAPTypes
 import Logging
 import MailStore
 import Transport
@@ -8,6 +9,9 @@ public final class Session {
     /// May be changed until `run()`.
     public var settings = SessionSettings()
 
+    /// What it does and has done; whoever wants to look at it from outside says where it is.
+    public let record: SessionRecord
+
     private let connection: Connection
     private let store: any MailStore
     private let user: String
@@ -16,8 +20,12 @@ public final class Session {
 
     /// - Parameters:
     ///   - readAhead: what the gate had read beyond the command that logged the client in.
-    public init(connection: Connection, store: any MailStore, user: String, readAhead: [UInt8], logger: Logger) {
+    public init(
+        connection: Connection, store: any MailStore, user: String, readAhead: [UInt8], record: SessionRecord = SessionRecord(),
+        logger: Logger
+    ) {
         self.connection = connection
+        self.record = record
         self.store = store
         self.user = user
         self.readAhead = readAhead
@@ -27,9 +35,10 @@ public final class Session {
     /// Serves the client until it logs out or its connection ends, and says goodbye where the RFC asks for it.
     @discardableResult
     public func run() -> SessionEnd {
-        let wire = Wire(connection: connection, readAhead: readAhead, autologout: settings.autologout)
+        let wire = Wire(connection: connection, readAhead: readAhead, autologout: settings.autologout, record: record)
         let account = Authenticated(wire: wire, store: store, user: user, settings: settings, logger: logger)
         let end: SessionEnd
+        record.begin(at: SessionRecord.now())
         account.furnish()
         do {
             try converse(account)
@@ -39,17 +48,24 @@ public final class Session {
             end = .connection(error)
         }
         while account.tidy() {}
+        note(store.work)
         return end
     }
 
     private func converse(_ account: Authenticated) throws(ConnectionEnd) {
         var state = SessionState.authenticated(account)
         var badCommands = 0
+        var mailbox: MailboxName?
         while !state.isLogout {
-            switch try account.wire.next(rest: account.tidy) {
+            let event = try account.wire.next(rest: account.tidy)
+            let start = SessionRecord.now()
+            var name = CommandName.invalid
+            switch event {
             case .command(let text):
                 switch Result(catching: { () throws(CommandError) in try Parser.command(text, mode: account.wire.mode) }) {
                 case .success(let command):
+                    name = CommandName(command.command)
+                    record.begin(name, at: start)
                     state = try state.perform(command)
                     badCommands = 0
                 case .failure(let error):
@@ -57,6 +73,8 @@ public final class Session {
                     badCommands += 1
                 }
             case .append(let header):
+                name = .append
+                record.begin(name, at: start)
                 state = try state.append(header)
                 badCommands = 0
             case .continuation:
@@ -72,6 +90,12 @@ public final class Session {
             case .incomplete, .appendEnd:
                 preconditionFailure("an event of a command that is not under way")
             }
+            record.end(name, from: start, to: SessionRecord.now())
+            note(account.store.work)
+            if state.mailbox != mailbox {
+                mailbox = state.mailbox
+                record.setMailbox(mailbox?.string)
+            }
             if badCommands > settings.badCommands {
                 account.sayGoodbye(nil, "Too many commands that make no sense")
                 return try account.wire.flush()
@@ -79,6 +103,12 @@ public final class Session {
             try account.wire.flushIfLarge()
         }
         try account.wire.flush()
+    }
+
+    private func note(_ work: StoreWork) {
+        record[.syncs] = work.syncs
+        record[.cacheHits] = work.cacheHits
+        record[.cacheMisses] = work.cacheMisses
     }
 
     /// Bytes of a literal that comes unasked for, which we rather throw away than part with the client (RFC 7888 §4).

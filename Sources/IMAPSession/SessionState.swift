@@ -1,4 +1,5 @@
 import IMAPGrammar
+import IMAPTypes
 import MailStore
 import Transport
 
@@ -14,6 +15,15 @@ enum SessionState: ~Copyable {
         case .logout: true
         case .authenticated: false
         case .selected: false
+        }
+    }
+
+    /// The one that is selected.
+    var mailbox: MailboxName? {
+        switch self {
+        case .selected(let state): state.mailbox.name
+        case .authenticated: nil
+        case .logout: nil
         }
     }
 

@@ -9,13 +9,22 @@ final class Wire: ResponseSink {
     let connection: Connection
     private var reader: CommandReader
     var out = Serializer()
+    /// Where what this session does is told.
+    let record: SessionRecord
+    /// What the connection had carried before.
+    private let receivedBefore: UInt64
+    private let sentBefore: UInt64
     /// Longest silence of a client between two pieces of a command or two commands (RFC 9051 §5.4).
     private let autologout: Duration
     /// Bytes of responses that are worth a system call.
     private static let large = 65_536
 
-    init(connection: Connection, readAhead: [UInt8], autologout: Duration) {
+    init(connection: Connection, readAhead: [UInt8], autologout: Duration, record: SessionRecord) {
         self.connection = connection
+        self.record = record
+        receivedBefore = connection.received &- UInt64(readAhead.count)
+        sentBefore = connection.sent
+        record[.received] = UInt64(readAhead.count)
         self.autologout = autologout
         reader = CommandReader(.afterLogin, readAhead: readAhead)
     }
@@ -38,6 +47,7 @@ final class Wire: ResponseSink {
         guard !out.isEmpty else { return }
         let sent = out.bytes.withUnsafeBytes { bytes in Result { () throws(ConnectionEnd) in try connection.send(bytes) } }
         out.removeAll()
+        record[.sent] = connection.sent &- sentBefore
         do { try sent.get() } catch {
             isCut = true
             throw error
@@ -100,9 +110,11 @@ final class Wire: ResponseSink {
             case .input:
                 // Most commands are short, and room costs: its pages must be there, and be zero.
                 let room = reader.messageBytesDue > 0 ? Self.large : 8_192
-                return try reader.fill(atMost: room) { (buffer) throws(ConnectionEnd) in
+                try reader.fill(atMost: room) { (buffer) throws(ConnectionEnd) in
                     try connection.receive(into: buffer, atMost: autologout)
                 }
+                record[.received] = connection.received &- receivedBefore
+                return
             case .other, .timeout: rests.run(rest)
             }
         }

@@ -39,6 +39,25 @@ public protocol MailStore: AnyObject {
     /// For work that can wait, done while the session is otherwise idle and before it ends.
     /// Returns whether there is more to do.
     func tidy() throws(StoreError) -> Bool
+
+    /// What it has cost so far.
+    var work: StoreWork { get }
+}
+
+/// What a store has done since it was opened.
+public struct StoreWork: Sendable, Equatable {
+    /// fsync(2) and fdatasync(2).
+    public var syncs: UInt64 = 0
+    /// What was asked about messages and known (`OpenMailbox.kept`); and messages that had to be read, and are known now.
+    public var cacheHits: UInt64 = 0
+    public var cacheMisses: UInt64 = 0
+
+    public init() {}
+}
+
+extension MailStore {
+    /// A store without files.
+    public var work: StoreWork { StoreWork() }
 }
 
 public struct MailboxEntry: Sendable {

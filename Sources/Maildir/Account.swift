@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import IMAPTypes
 import Logging
@@ -167,7 +168,7 @@ final class Account {
         let end = Int(status.st_size)
         // What a crash left of a line must not become part of ours.
         if end > 0, file.read(at: end - 1, count: 1) != [0x0A] { bytes.insert(0x0A, at: 0) }
-        guard bytes.withUnsafeBytes({ file.write($0, at: end) }), fdatasync(file.raw) == 0 else {
+        guard bytes.withUnsafeBytes({ file.write($0, at: end) }), clinux_sync_data(file.raw) == 0 else {
             let error = failure("writing imapd.account")
             _ = ftruncate(file.raw, off_t(end))
             throw error

@@ -102,7 +102,7 @@ extension Handle {
         return status.isDirectory
     }
 
-    func sync() -> Bool { fsync(raw) == 0 }
+    func sync() -> Bool { clinux_sync(raw) == 0 }
 
     /// Fewer files are synced one by one.
     private static let manyFiles = 8
@@ -157,7 +157,7 @@ extension Handle {
     func replaceFile(_ name: [UInt8], with bytes: [UInt8]) throws(StoreError) {
         let temporary = name + Array(".tmp".utf8)
         guard let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW) else { throw failure("creating", temporary) }
-        guard bytes.withUnsafeBytes({ file.write($0, at: 0) }), fsync(file.raw) == 0 else {
+        guard bytes.withUnsafeBytes({ file.write($0, at: 0) }), clinux_sync(file.raw) == 0 else {
             let error = failure("writing", temporary)
             _ = unlink(temporary)
             throw error

@@ -127,7 +127,7 @@ struct LogFile {
         var writer = ByteWriter()
         let crc = Self.write(to: &writer, after: chain) { transaction.write(to: &$0) }
         guard writer.bytes.count - Frame.byteCount <= Frame.longest else { throw .io(.fileTooLarge, doing: "writing imapd.log") }
-        guard writer.bytes.withUnsafeBytes({ file.write($0, at: position) }), !sync || fdatasync(file.raw) == 0 else {
+        guard writer.bytes.withUnsafeBytes({ file.write($0, at: position) }), !sync || clinux_sync_data(file.raw) == 0 else {
             let error = failure("writing imapd.log")
             _ = ftruncate(file.raw, off_t(position))
             throw error

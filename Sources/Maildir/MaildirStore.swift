@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import IMAPTypes
 import Logging
@@ -21,6 +22,18 @@ public final class MaildirStore: MailStore {
     private var untidy: [Mailbox] = []
     /// The one that was selected last, as it was read: clients go back and forth, and then only what is new need be read.
     private var closed: Mailbox?
+
+    /// What this thread had done before: a store is one thread's.
+    private let workBefore = clinux_work().pointee
+
+    public var work: StoreWork {
+        let now = clinux_work().pointee
+        var work = StoreWork()
+        work.syncs = now.syncs &- workBefore.syncs
+        work.cacheHits = now.cache_hits &- workBefore.cache_hits
+        work.cacheMisses = now.cache_misses &- workBefore.cache_misses
+        return work
+    }
 
     /// Opens the Maildir, and makes it if there is none. `path` is absolute, or relative to the working directory.
     public init(path: String, separator: Character = ".", logger: Logger) throws(StoreError) {

@@ -1,3 +1,4 @@
+import CLinux
 import IMAPTypes
 import MailStore
 
@@ -5,13 +6,16 @@ extension OpenMaildir {
     func kept(_ uid: UID, _ piece: KeptPiece) -> UnsafeRawBufferPointer? {
         // A damaged index is repaired by whoever reads the message.
         guard table.base?.verifyRest() != false, let row = row(uid), !table.isGone(row) else { return nil }
-        return openCache().piece(piece, uid.rawValue, identity: identity(row))
+        let found = openCache().piece(piece, uid.rawValue, identity: identity(row))
+        if found != nil { clinux_work().pointee.cache_hits &+= 1 }
+        return found
     }
 
     func keep(_ uid: UID, _ pieces: KeptPieces) {
         guard pieces.count <= longestKept, table.base?.verifyRest() != false, let row = row(uid), !table.isGone(row) else {
             return
         }
+        clinux_work().pointee.cache_misses &+= 1
         let cache = openCache()
         if !cache.pending.hasRoom(for: pieces.count) { save(cache) }
         cache.add(uid.rawValue, identity: identity(row), pieces)

@@ -105,6 +105,15 @@ int clinux_await_writeout(int fd);
  * only pass on what they are told (FUSE, CIFS) write all out with it, but have nobody else write it to a disk. */
 int clinux_sync_file_system(int fd);
 
+/* What the calling thread has done so far: a session is one, and has neither counters nor locks to carry about. */
+struct clinux_work {
+    uint64_t syncs, cache_hits, cache_misses;
+};
+struct clinux_work *_Nonnull clinux_work(void);
+/* fsync(2), fdatasync(2): counted there, as is clinux_sync_file_system. */
+int clinux_sync(int fd);
+int clinux_sync_data(int fd);
+
 /* malloc_trim(3): pages of the heap that are free go back to the system. */
 void clinux_release_free_memory(void);
 /* The same for the stack below the caller, of a process that has one thread. */

@@ -8,6 +8,7 @@ extension Authenticated {
             // One value: names that the client makes up must not pass for ours.
             let identity = fields.map { Self.printable($0.name) + "=" + Self.printable($0.value ?? []) }.joined(separator: " ")
             logger.info("client", metadata: ["id": "\(identity)"])
+            wire.record.setClient(identity)
         }
         wire.out.id(settings.identity.map { IDField(name: Array($0.name.utf8), value: Array($0.value.utf8)) })
         return .ok("ID completed")

@@ -16,7 +16,7 @@ final class SessionPeer {
 
     /// `store` is called in the session's thread.
     init(
-        readAhead: String = "", configure: @Sendable (inout SessionSettings) -> Void = { _ in },
+        readAhead: String = "", record: SessionRecord = SessionRecord(), configure: @Sendable (inout SessionSettings) -> Void = { _ in },
         store: @escaping @Sendable () -> any MailStore = { MemoryAccount().openStore() }
     ) throws {
         var ends: [Int32] = [-1, -1], pipes: [Int32] = [-1, -1]
@@ -30,7 +30,8 @@ final class SessionPeer {
         let thread = Thread { [settings] in
             let session = Session(
                 connection: Connection(descriptor: server, shutdown: shutdown), store: store(), user: "fred",
-                readAhead: Array(readAhead.utf8), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+                readAhead: Array(readAhead.utf8), record: record,
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
             session.settings = settings
             session.run()
             ended.signal()

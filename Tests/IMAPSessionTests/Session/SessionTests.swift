@@ -128,7 +128,7 @@ struct WireTests {
         defer { close(ends[0]) }
         let connection = Connection(descriptor: ends[1])
         connection.sendTimeout = .milliseconds(10)
-        let wire = Wire(connection: connection, readAhead: [], autologout: .seconds(1))
+        let wire = Wire(connection: connection, readAhead: [], autologout: .seconds(1), record: SessionRecord())
         wire.out.untagged(.ok, nil, "This fits")
         try wire.flush()
         #expect(!wire.isCut)
