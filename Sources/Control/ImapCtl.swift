@@ -10,7 +10,8 @@ public struct ImapCtl: ParsableCommand {
             and imapctl becomes that user before it looks at anything.
             """,
         version: "imapctl 0.1",
-        subcommands: [Check.self, Status.self, Rebuild.self, Import.self, Export.self, Password.self])
+        subcommands: [Check.self, Status.self, Rebuild.self, Import.self, Export.self, Password.self,
+                      Who.self, Kick.self, Limits.self, Stats.self, Reload.self, Stop.self])
 
     public init() {}
 }

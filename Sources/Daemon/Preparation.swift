@@ -24,13 +24,16 @@ package struct Preparation {
     let tls: TLSContext?
     let store: any MailStoreProvider
     let accounts: AccountChoice
+    /// Where the daemon is asked how it is; none when settings are read again.
+    let doors: [Door]
+    private var doorWarnings: [String] = []
     /// With `fork`: the account that talks to strangers.
     package let gateAccount: Account?
     /// What holds gates and sessions.
     let sandbox: Sandbox
 
     /// What an administrator should know though it works.
-    var warnings: [String] { settings.warnings + (tls?.warnings ?? []) + accounts.warnings }
+    var warnings: [String] { settings.warnings + (tls?.warnings ?? []) + accounts.warnings + doorWarnings }
 
     var rules: GateRules {
         let isMemory = settings.storage == .memory
@@ -74,12 +77,16 @@ package struct Preparation {
         tls = Self.makeTLS(settings, &errors)
         store = Self.makeStore(settings, logger)
         bound = isChecking ? [] : Self.listen(settings, reusing: running, &errors)
+        doors = isChecking || !running.isEmpty ? [] : settings.openDoors(&errors, &doorWarnings)
         for listener in bound.flatMap(\.listeners) { listener.keepAlive(after: settings.keepalive) }
         if errors.isEmpty, tls == nil, bound.contains(where: { $0.listeners.contains(where: \.usesImplicitTLS) }) {
             errors.append(.configuration("the service manager has a socket for TLS, and there is no certificate: set tls = yes"))
         }
 
-        guard errors.isEmpty else { throw StartErrors(errors: errors) }
+        guard errors.isEmpty else {
+            for door in doors { door.remove() }
+            throw StartErrors(errors: errors)
+        }
     }
 
     /// What was left open is decided, what does not go together is told.

@@ -49,6 +49,9 @@ func announce(_ preparation: Preparation, but known: [Listener] = []) {
         let kind = listener.usesImplicitTLS ? "tls" : preparation.tls != nil ? "starttls" : "none"
         preparation.logger.notice("listening", metadata: ["address": "\(listener.address)", "tls": "\(kind)"])
     }
+    for door in preparation.doors {
+        preparation.logger.notice("answering", metadata: ["address": "\(door.address)", "kind": "\(door.kind)"])
+    }
 }
 
 private func authenticator(_ settings: Settings) -> StaticPassword {

@@ -119,6 +119,7 @@ public final class Session {
         case .closed, .failed: break
         case .timedOut: wire.bye(nil, "Logged out after a long silence")
         case .shutdown: wire.bye(.unavailable, "The server is going down")
+        case .dismissed: wire.bye(.unavailable, "An administrator has ended this connection")
         }
         // Whoever is gone will not hear it, and whoever was cut off would take it for something else.
         if !wire.isCut { try? wire.flush() }

@@ -10,6 +10,8 @@ public enum ConnectionEnd: Error, Equatable {
     case timedOut
     /// The daemon is going down.
     case shutdown
+    /// An administrator has ended this one connection.
+    case dismissed
     /// The network failed, or TLS did.
     case failed(String)
 
@@ -19,6 +21,7 @@ public enum ConnectionEnd: Error, Equatable {
         case .closed: "closed by client"
         case .timedOut: "timed out"
         case .shutdown: "shutdown"
+        case .dismissed: "kicked"
         case .failed(let reason): reason
         }
     }
@@ -34,6 +37,9 @@ public final class Connection {
     /// Becomes readable when the daemon is to stop; not owned.
     private let shutdown: Int32?
     private var tls: TLSStream?
+
+    /// Asked when `shutdown` has become readable, which may be about this connection only.
+    public var reasonOfShutdown: (() -> ConnectionEnd)?
 
     /// How long a client may leave what it asked for unread.
     public var sendTimeout: Duration = .seconds(300)
@@ -253,7 +259,7 @@ public final class Connection {
                 if errno == EINTR { continue }
                 throw .failed(Errno(rawValue: errno).description)
             }
-            if watchesShutdown, polled.1.revents != 0 { throw .shutdown }
+            if watchesShutdown, polled.1.revents != 0 { throw reasonOfShutdown?() ?? .shutdown }
             if polled.0.revents != 0 { return .input }
             if ready > 0 { return .other }
             if deadline.milliseconds == 0 { return .timeout }

@@ -26,13 +26,16 @@ import Transport
     }
 
     private static let reports: [Report] = [
-        .ready(gate: 1), .ready(gate: pid_t.max), .loginFailed(.rejected, mark: 0), .loginFailed(.unavailable, mark: .max),
+        .ready(gate: 1), .ready(gate: pid_t.max), .loginFailed(.rejected, mark: 0, .plain),
+        .loginFailed(.unavailable, mark: .max, .loginCommand),
         .crashed(signal: SIGSEGV), .timedOut, .proxied(PeerAddress(IPAddress("192.0.2.1"), port: 993)),
         .proxied(PeerAddress(IPAddress("2001:db8::1"), port: 0)),
-        .login(user: "ada", uid: 1000), .login(user: String(repeating: "é", count: 127), uid: .max), .login(user: "", uid: 0),
+        .login(user: "ada", uid: 1000, .scramPlus, tls: nil),
+        .login(user: String(repeating: "é", count: 127), uid: .max, .scramPlus, tls: nil),
+        .login(user: "", uid: 0, .loginCommand, tls: "TLSv1.3"),
     ]
     private static let orders: [Order] = [.serve(usesImplicitTLS: false), .serve(usesImplicitTLS: true), .admit,
-                                           .refuse(Notice(.limit, "Too many")), .refuse(Notice(.contactAdmin, ""))]
+                                           .refuse(Notice(.limit, "Too many")), .refuse(Notice(.contactAdmin, "")), .leave]
 
     @Test(arguments: reports)
     func report(report: Report) throws {
@@ -55,11 +58,11 @@ import Transport
     @Test("one byte", arguments: UInt8.min...UInt8.max)
     func oneByte(byte: UInt8) {
         #expect(Report(wire: [byte]) == (byte == 4 ? .timedOut : nil))
-        #expect(Order(wire: [byte]) == (byte == 1 ? .admit : nil))
+        #expect(Order(wire: [byte]) == (byte == 1 ? .admit : byte == 3 ? .leave : nil))
     }
 
     @Test("numbers that cannot be", arguments: [
-        [0, 0, 0, 0, 0], [0, 0x80, 0, 0, 0], [1, 0], [1, 200], [1, 0, 0, 0, 0, 1], [1, 1, 0, 1, 0, 0], [5, 0, 0, 0, 0], [5, 0, 0, 0, 3, 1, 1, 1], [2, 0, 0, 0, 0], [2, 0, 0, 0, 65], [3, 0xFF, 0xFF, 0xFF, 0xFF],
+        [0, 0, 0, 0, 0], [0, 0x80, 0, 0, 0], [1, 0], [1, 200], [1, 0, 0, 0, 0, 1], [1, 1, 0, 1, 0, 0, 0], [1, 1, 0, 0, 0, 0, 5], [5, 0, 0, 0, 0], [5, 0, 0, 0, 3, 1, 1, 1], [2, 0, 0, 0, 0], [2, 0, 0, 0, 65], [3, 0xFF, 0xFF, 0xFF, 0xFF],
         [3, 0, 0, 0, 1, 0xFF, 0, 0, 0, 1],
     ] as [[UInt8]])
     func impossible(bytes: [UInt8]) { #expect(Report(wire: bytes) == nil) }
@@ -141,8 +144,8 @@ import Transport
         var due = DueReports()
         expectDue(&due, .ready(gate: 5))
         due.serve()
-        for report in [Report.loginFailed(.rejected, mark: 1), .crashed(signal: 11), .loginFailed(.expired, mark: 1), .timedOut,
-                       .login(user: "a", uid: 1)] {
+        for report in [Report.loginFailed(.rejected, mark: 1, .plain), .crashed(signal: 11),
+                       .loginFailed(.expired, mark: 1, .plain), .timedOut, .login(user: "a", uid: 1, .scramPlus, tls: nil)] {
             expectDue(&due, report)
         }
     }
@@ -152,7 +155,7 @@ import Transport
         var due = DueReports()
         due.serve()
         expectDue(&due, .ready(gate: 5))
-        expectDue(&due, .login(user: "a", uid: 1))
+        expectDue(&due, .login(user: "a", uid: 1, .scramPlus, tls: nil))
     }
 
     @Test("only a proxy tells for whom it connects, and once")
@@ -173,7 +176,7 @@ import Transport
         var due = DueReports()
         _ = due.accept(.ready(gate: 5))
         due.serve()
-        _ = due.accept(.login(user: "a", uid: 1))
+        _ = due.accept(.login(user: "a", uid: 1, .scramPlus, tls: nil))
         expectDue(&due, report, false)
     }
 

@@ -18,6 +18,7 @@ struct Scene {
     init?(_ role: String, walls: String, user: String, mail: String, key: String) {
         guard role == "gate" || role == "session", walls == "all" || walls == "second" else { return nil }
         var settings = Settings()
+        settings.controlSocket = "none"
         settings.fork = true
         settings.hosts = ["127.0.0.1"]
         settings.port = 0

@@ -15,7 +15,9 @@ public final class RunningDaemon: @unchecked Sendable {
     /// - Parameter launcher: a command that runs the program which is its last argument, with those that follow.
     public init(_ arguments: [String], environment: [String: String] = [:], launcher: [String] = []) throws {
         let pipe = Pipe()
-        let command = launcher + [Self.executable] + arguments
+        // One for all would be nobody's.
+        let isControlled = arguments.contains("--control-socket") || !arguments.contains("--fork")
+        let command = launcher + [Self.executable] + arguments + (isControlled ? [] : ["--control-socket", "none"])
         child = try Child(command[0], Array(command.dropFirst()), environment: environment, directory: URL(fileURLWithPath: "/"),
                           input: .nullDevice, output: .nullDevice, errors: pipe.fileHandleForWriting)
         try pipe.fileHandleForWriting.close()

@@ -44,11 +44,18 @@ extension Admission {
         return Report(
             connections: connections.count, startups: startups,
             sources: sources.values.sorted {
-                ($1.isRefused ? 1 : 0, $1.count.connections, $1.owed, "\($0.network)")
-                    < ($0.isRefused ? 1 : 0, $0.count.connections, $0.owed, "\($1.network)")
+                Self.isWorse(($0.isRefused, $0.count.connections, $0.owed), ($1.isRefused, $1.count.connections, $1.owed))
+                    ?? ("\($0.network)" < "\($1.network)")
             },
             users: users.values.sorted {
-                ($1.isRefused ? 1 : 0, $1.connections, $1.owed, $0.name) < ($0.isRefused ? 1 : 0, $0.connections, $0.owed, $1.name)
+                Self.isWorse(($0.isRefused, $0.connections, $0.owed), ($1.isRefused, $1.connections, $1.owed)) ?? ($0.name < $1.name)
             })
+    }
+
+    /// `nil` if both are the same.
+    private static func isWorse(_ one: (Bool, Int, Int), _ other: (Bool, Int, Int)) -> Bool? {
+        if one.0 != other.0 { return one.0 }
+        if one.1 != other.1 { return one.1 > other.1 }
+        return one.2 == other.2 ? nil : one.2 > other.2
     }
 }

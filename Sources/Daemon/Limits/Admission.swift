@@ -144,6 +144,13 @@ struct Admission: Sendable {
         sourcePenalties.refusal(of: source, at: now).map { AdmissionRefusal.penalty($0.secondsRoundedUp).notice }
     }
 
+    /// What these owe is forgiven; how many it was.
+    mutating func forgive(_ network: IPNetwork, at now: Instant) -> Int {
+        sourcePenalties.forgive(at: now) { $0 == network || network.contains($0.address) || $0.contains(network.address) }
+    }
+
+    mutating func forgive(user: String, at now: Instant) -> Int { userPenalties.forgive(at: now) { $0 == user } }
+
     /// The connections of this source on which nobody has logged in.
     func strangers(from source: IPNetwork) -> Set<ID> {
         Set(connections.lazy.filter { $0.value.source == source && $0.value.user == nil }.map(\.key))

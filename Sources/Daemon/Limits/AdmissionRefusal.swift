@@ -51,5 +51,11 @@ enum AdmissionRefusal: Error, Equatable {
         }
     }
 
+    /// All that there are.
+    static let reasons = [
+        "access list", "penalty", "max-connections", "max-connections-per-address", "max-startups",
+        "max-startups-per-address", "max-connections-per-user",
+    ]
+
     var notice: Notice { Notice(code, text) }
 }

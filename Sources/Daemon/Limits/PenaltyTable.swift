@@ -44,6 +44,13 @@ struct PenaltyTable<Subject: Hashable & Sendable>: Sendable {
         }
     }
 
+    /// Takes these out of the table. How many of them owed something.
+    mutating func forgive(at now: Instant, where isMeant: (Subject) -> Bool) -> Int {
+        let meant = records.filter { isMeant($0.key) }
+        for subject in meant.keys { records[subject] = nil }
+        return meant.values.count { $0.end > now }
+    }
+
     /// Everybody who owes something, and how much.
     func debts(at now: Instant) -> [(subject: Subject, owed: Duration, isRefused: Bool)] {
         records.compactMap { $1.end > now ? ($0, $1.end - now, $1.isRefused) : nil }

@@ -1,5 +1,7 @@
 import CLinux
+import Gate
 import Glibc
+import IMAPSession
 import SystemPackage
 import Transport
 
@@ -16,8 +18,17 @@ struct Child {
     var admission: Admission.ID?
     /// Who has logged in.
     var user: String?
+    var mechanism: LoginAttempt.Mechanism?
+    /// TLS's version; "TLS" before login, where it began with the first byte.
+    var tls: String?
+    /// When it got its client, in seconds since 1970.
+    var since = 0
+    /// Where it tells what it does.
+    var page: SessionPages.Page?
     /// Whether it was told to end though it had no client.
     var isDismissed = false
+    /// Whether an administrator has ended its connection.
+    var isKicked = false
 }
 
 /// A connection that was accepted and admitted.
@@ -47,6 +58,23 @@ struct Children {
 
     subscript(process: pid_t) -> Child? { known[process] }
 
+    /// Those that are meant, and are to know it by now.
+    mutating func kick(_ isMeant: (pid_t, Child) -> Bool) -> [pid_t: Child] {
+        let meant = known.filter { !$1.isKicked && $1.peer != nil && isMeant($0, $1) }
+        for process in meant.keys { known[process]?.isKicked = true }
+        return meant
+    }
+
+    /// Those that have clients.
+    var census: [Census.Connection] {
+        known.compactMap { process, child in
+            guard let peer = child.peer else { return nil }
+            return Census.Connection(
+                process: process, peer: peer, user: child.user, mechanism: child.mechanism?.name, tls: child.tls,
+                since: child.since, record: child.page.map { SessionRecord(at: $0) })
+        }
+    }
+
     /// Before login: those whose connections are among these.
     func strangers(among connections: Set<Admission.ID>) -> [Child] {
         known.values.filter { child in child.user == nil && child.admission.map { connections.contains($0) } ?? false }
@@ -55,9 +83,9 @@ struct Children {
     /// The one whose line has this descriptor.
     func process(ofLine descriptor: Int32) -> pid_t? { processes[descriptor] }
 
-    mutating func addSpare(_ process: pid_t, _ line: Line) throws(Errno) {
+    mutating func addSpare(_ process: pid_t, _ line: Line, _ page: SessionPages.Page? = nil) throws(Errno) {
         guard clinux_watch_add(watchSet, line.descriptor) == 0 else { throw Errno(rawValue: errno) }
-        known[process] = Child(line: line)
+        known[process] = Child(line: line, page: page)
         processes[line.descriptor] = process
         spares.append(process)
     }
@@ -73,6 +101,8 @@ struct Children {
             }
             child.peer = connection.peer
             child.admission = connection.admission
+            child.tls = connection.usesImplicitTLS ? "TLS" : nil
+            child.since = time(nil)
             child.due.serve(isProxy: connection.isProxy)
             known[process] = child
             servingCount += 1
@@ -89,7 +119,10 @@ struct Children {
         guard known[process]?.due.accept(report) == true else { return .nonsense }
         switch report {
         case .ready(let gate): known[process]?.gate = gate
-        case .login(let user, _): known[process]?.user = user
+        case .login(let user, _, let mechanism, let tls):
+            known[process]?.user = user
+            known[process]?.mechanism = mechanism
+            known[process]?.tls = tls
         case .proxied(let peer): known[process]?.peer = peer
         case .loginFailed, .crashed, .timedOut: break
         }

@@ -14,7 +14,9 @@ struct GateProcess {
     }
 
     /// Forks a gate, which waits for its client. Ends this process if that cannot be: the listener sees that.
-    init(_ household: Household) {
+    ///
+    /// - Parameter page: its parent's, which is none of its business.
+    init(_ household: Household, _ page: SessionPages.Page?) {
         let ends: (first: Int32, second: Int32)
         do throws(Errno) {
             ends = try Descriptor.streamPair().release()
@@ -25,7 +27,9 @@ struct GateProcess {
         let monitor = getpid()
         pid = fork()
         switch pid {
-        case 0: runGate(channel: ends.second, monitor: monitor, household)
+        case 0:
+            SessionPages.drop(page)
+            runGate(channel: ends.second, monitor: monitor, household)
         case -1:
             household.logger.error("no resources for a gate", metadata: ["error": "\(Errno(rawValue: errno))"])
             _exit(0)

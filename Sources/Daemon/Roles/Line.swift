@@ -36,7 +36,9 @@ struct Line: Equatable {
     func say(_ message: some LineMessage, passing passed: Int32 = -1) -> Bool {
         let bytes = message.wire
         while true {
-            let count = clinux_send_message(descriptor, bytes, bytes.count, passed, Int32(MSG_DONTWAIT))
+            let count = passed < 0
+                ? send(descriptor, bytes, bytes.count, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
+                : clinux_send_message(descriptor, bytes, bytes.count, passed, Int32(MSG_DONTWAIT))
             if count < 0, errno == EINTR { continue }
             return count == bytes.count
         }
@@ -81,4 +83,11 @@ struct Line: Equatable {
 
     /// For a client, when the listener does not answer.
     static let noAnswer = Notice(.unavailable, "Cannot log anybody in at the moment")
+}
+
+extension Line.Heard where Message == Order {
+    /// Whether an administrator wants the connection to end.
+    var isLeave: Bool {
+        if case .message(.leave, _) = self { true } else { false }
+    }
 }

@@ -20,6 +20,8 @@ enum Order: LineMessage {
     case admit
     /// They may not; or, unasked, nobody may log in here any more.
     case refuse(Notice)
+    /// The connection is over, as an administrator wants it. SIGTERM comes with it.
+    case leave
 
     static let longest = 1 + Notice.longestWire
 
@@ -32,6 +34,7 @@ enum Order: LineMessage {
         case .serve(let usesImplicitTLS): [0, usesImplicitTLS ? 1 : 0]
         case .admit: [1]
         case .refuse(let notice): [2] + notice.wire
+        case .leave: [3]
         }
     }
 
@@ -40,6 +43,7 @@ enum Order: LineMessage {
         case [0, 0]: self = .serve(usesImplicitTLS: false)
         case [0, 1]: self = .serve(usesImplicitTLS: true)
         case [1]: self = .admit
+        case [3]: self = .leave
         default:
             guard wire.first == 2, let notice = Notice(wire: Array(wire.dropFirst())) else { return nil }
             self = .refuse(notice)
@@ -55,7 +59,7 @@ enum Report: LineMessage {
     /// Forked, with this gate, and ready for a client.
     case ready(gate: pid_t)
     /// Somebody was not let in. `mark`, see `Penalties.Offence`.
-    case loginFailed(Answer.Outcome, mark: UInt16)
+    case loginFailed(Answer.Outcome, mark: UInt16, LoginAttempt.Mechanism)
     /// Nobody has logged in in time.
     case timedOut
     /// The client, which is a proxy, has told for whom it connects. It waits for `Order.admit`.
@@ -63,11 +67,13 @@ enum Report: LineMessage {
     /// The gate, or an authenticator, was ended by this signal.
     case crashed(signal: Int32)
     /// Somebody has shown to be this user, whom the child is about to become. It waits for `Order.admit`.
-    case login(user: String, uid: uid_t)
+    /// `tls` is TLS's version.
+    case login(user: String, uid: uid_t, LoginAttempt.Mechanism, tls: String?)
 
     /// As long as `AuthenticatorResult` lets a name be.
     private static let longestName = 255
-    static let longest = 1 + 4 + longestName + 4
+    static let longestVersion = 32
+    static let longest = 1 + 4 + longestName + 4 + 1 + 4 + longestVersion
 
     var passesDescriptor: Bool { false }
 
@@ -77,17 +83,20 @@ enum Report: LineMessage {
         case .ready(let gate):
             writer.byte(0)
             writer.number(UInt32(bitPattern: gate))
-        case .loginFailed(let outcome, let mark):
+        case .loginFailed(let outcome, let mark, let mechanism):
             writer.byte(1)
             writer.byte(outcome.rawValue)
             writer.number(UInt32(mark))
+            writer.byte(mechanism.rawValue)
         case .crashed(let signal):
             writer.byte(2)
             writer.number(UInt32(bitPattern: signal))
-        case .login(let user, let uid):
+        case .login(let user, let uid, let mechanism, let tls):
             writer.byte(3)
             writer.string(user.utf8.prefix(Self.longestName))
             writer.number(uid)
+            writer.byte(mechanism.rawValue)
+            writer.string((tls ?? "").utf8.prefix(Self.longestVersion))
         case .timedOut: writer.byte(4)
         case .proxied(let peer):
             writer.byte(5)
@@ -105,15 +114,19 @@ enum Report: LineMessage {
         case 1:
             guard let outcome = reader.byte().flatMap({ Answer.Outcome(rawValue: $0) }), outcome != .accepted,
                   outcome != .challenge,
-                  let mark = reader.number(), let mark = UInt16(exactly: mark)
+                  let mark = reader.number(), let mark = UInt16(exactly: mark),
+                  let mechanism = reader.byte().flatMap({ LoginAttempt.Mechanism(rawValue: $0) })
             else { return nil }
-            self = .loginFailed(outcome, mark: mark)
+            self = .loginFailed(outcome, mark: mark, mechanism)
         case 2:
             guard let signal = reader.number(), (1...64).contains(signal) else { return nil }
             self = .crashed(signal: Int32(signal))
         case 3:
-            guard let user = reader.text(atMost: Self.longestName), let uid = reader.number() else { return nil }
-            self = .login(user: user, uid: uid)
+            guard let user = reader.text(atMost: Self.longestName), let uid = reader.number(),
+                  let mechanism = reader.byte().flatMap({ LoginAttempt.Mechanism(rawValue: $0) }),
+                  let tls = reader.text(atMost: Self.longestVersion)
+            else { return nil }
+            self = .login(user: user, uid: uid, mechanism, tls: tls.isEmpty ? nil : tls)
         case 4: self = .timedOut
         case 5:
             guard let peer = reader.string(atMost: PeerAddress.longestWire).flatMap({ PeerAddress(wire: Array($0)) })

@@ -7,7 +7,9 @@ import Transport
 /// Settings and certificates change while connections last: what is new is for those to come.
 extension ListenerRole {
     /// Reads everything again (SIGHUP). If anything is wrong, nothing changes, and all of it is told.
-    mutating func reload() {
+    ///
+    /// - Returns: what is wrong.
+    mutating func reload() -> [String] {
         household.manager.reloading()
         defer { household.manager.ready(status: status) }
         let preparation: Preparation
@@ -18,7 +20,8 @@ extension ListenerRole {
             for error in error.errors {
                 logger.error("the settings stay as they were", metadata: ["problem": "\(error.line)"])
             }
-            return
+            tallies.failedReloads += 1
+            return error.errors.map(\.line)
         }
         let before = household.listeners
         exchange(before, for: preparation.listeners)
@@ -33,6 +36,8 @@ extension ListenerRole {
             logger.warning("a setting changes when imapd is started again", metadata: ["setting": "\(name)"])
         }
         announce(preparation, but: before)
+        tallies.reloads += 1
+        return []
     }
 
     /// New listeners are waited for; those that are no longer wanted refuse clients, whoever else holds them.

@@ -29,7 +29,7 @@ func runForking(_ preparation: Preparation) throws(StartErrors) {
     clinux_seal_heap()
     // Whoever waits for these lines may look at us now.
     announce(preparation)
-    var listener = ListenerRole(household: household)
+    var listener = ListenerRole(household: household, doors: preparation.doors)
     listener.watch(preparation.certificates)
     listener.run()
 }
@@ -54,6 +54,13 @@ struct ListenerRole {
     private var truce = Deadline(after: .zero)
     var admission: Admission
     private var refusals = RefusalLog()
+    /// What has happened since then, in seconds since 1970.
+    let started = time(nil)
+    var tallies = Tallies()
+    var pages: SessionPages
+    var desk: Desk
+    /// An administrator has asked for the end.
+    var isStopping = false
     /// Certificates and keys.
     var certificates = FileWatch([])
     /// When to look whether a certificate is about to expire; until when it has been told, in seconds since 1970.
@@ -66,18 +73,18 @@ struct ListenerRole {
     /// How long sessions have for their goodbyes.
     private static let patience: Duration = .seconds(10)
 
-    init(household: Household) {
+    init(household: Household, doors: [Door]) {
         self.household = household
         watchSet = clinux_watch_set()
         children = Children(watchSet: watchSet)
         admission = Admission(household.settings.admission)
+        pages = SessionPages(count: household.settings.maxConnections + household.settings.spares)
+        desk = Desk(doors, watchSet: watchSet)
     }
 
-    /// Who is connected and who is refused, for an administrator who asks.
-    var limits: Admission.Report { admission.report(at: .now) }
-
     mutating func run() {
-        for descriptor in [household.signals.end, household.signals.housekeeping] + household.listeners.map(\.descriptor) {
+        let waited = [household.signals.end, household.signals.housekeeping] + desk.doors.map(\.descriptor)
+        for descriptor in waited + household.listeners.map(\.descriptor) {
             must(clinux_watch_add(watchSet, descriptor), "epoll")
         }
         watchdogDue = Deadline(after: household.manager.watchdogInterval)
@@ -91,10 +98,7 @@ struct ListenerRole {
             tellOfCertificates()
             for descriptor in ready.prefix(max(0, count)) {
                 switch descriptor {
-                case household.signals.end:
-                    household.manager.stopping()
-                    for listener in household.listeners { close(listener.descriptor) }
-                    return end()
+                case household.signals.end: return end()
                 case household.signals.housekeeping: keepHouse()
                 default:
                     if let listener = household.listeners.first(where: { $0.descriptor == descriptor }) {
@@ -102,9 +106,14 @@ struct ListenerRole {
                         isBusy = true
                     } else if let child = children.process(ofLine: descriptor) {
                         hear(child)
+                    } else if let door = desk.door(descriptor) {
+                        answer(at: door)
+                    } else if let answerer = desk.process(ofLine: descriptor) {
+                        hearAnswerer(answerer)
                     }
                 }
             }
+            if isStopping { return end() }
             // Nothing is forked ahead while somebody waits.
             if !isBusy, lacksSpares, truce.milliseconds == 0 { _ = hire() }
         }
@@ -140,13 +149,15 @@ struct ListenerRole {
                 usesImplicitTLS: listener.usesImplicitTLS, isProxy: admission.isProxy(peer))
         } catch {
             tell(of: error, peer)
+            tallies.refuse(error)
             return Refusal.send(
                 error.text, code: error.code.name, to: socket, isPlaintext: !listener.usesImplicitTLS && !admission.isProxy(peer))
         }
         if children.serve(socket, connection) == nil, !hire() || children.serve(socket, connection) == nil {
             admission.end(connection.admission)
-            Refusal.send("No resources for another connection", to: socket, isPlaintext: !listener.usesImplicitTLS)
+            return Refusal.send("No resources for another connection", to: socket, isPlaintext: !listener.usesImplicitTLS)
         }
+        tallies.accepted += 1
     }
 
     /// One line for a flood, not one for each of it.
@@ -179,17 +190,23 @@ struct ListenerRole {
         } catch {
             return giveUpHiring(error)
         }
+        let page = pages.take()
         let child = fork()
-        if child == 0 { runMonitor(line: ends.child, household) }
+        if child == 0 {
+            pages.keep(only: page)              // what other sessions tell
+            runMonitor(line: ends.child, page, household)
+        }
         let error = Errno(rawValue: errno)
         close(ends.child.descriptor)
         guard child > 0 else {
             close(ends.listener.descriptor)
+            if let page { pages.giveBack(page) }
             return giveUpHiring(error)
         }
         do throws(Errno) {
-            try children.addSpare(child, ends.listener)
+            try children.addSpare(child, ends.listener, page)
         } catch {
+            // Its page is lost with it.
             close(ends.listener.descriptor)
             return giveUpHiring(error)
         }
@@ -223,14 +240,20 @@ struct ListenerRole {
         guard let child = children[process], let id = child.admission else { return }
         switch report {
         case .ready: break
-        case .loginFailed(.rejected, let mark): charge(id, for: .failure(mark: mark))
-        // The password was right, or could not be asked about.
-        case .loginFailed: break
-        case .timedOut: charge(id, for: .timeout)
-        case .crashed: charge(id, for: .crash)
+        case .loginFailed(let outcome, let mark, let mechanism):
+            tallies.login(outcome, mechanism)
+            // Otherwise the password was right, or could not be asked about.
+            if outcome == .rejected { charge(id, for: .failure(mark: mark)) }
+        case .timedOut:
+            tallies.timeouts += 1
+            charge(id, for: .timeout)
+        case .crashed:
+            tallies.crash("gate")
+            charge(id, for: .crash)
         case .proxied(let peer):
             decide(child) { (admission) throws(AdmissionRefusal) in try admission.reveal(id, as: peer, at: .now) }
-        case .login(let user, _):
+        case .login(let user, _, let mechanism, _):
+            tallies.login(.accepted, mechanism)
             decide(child) { (admission) throws(AdmissionRefusal) in try admission.logIn(id, as: user, at: .now) }
         }
     }
@@ -242,6 +265,7 @@ struct ListenerRole {
             order = .admit
         } catch {
             if let peer = child.peer { tell(of: error, peer, user: child.user) }
+            tallies.refuse(error)
             order = .refuse(error.notice)
         }
         _ = child.line?.say(order)
@@ -249,6 +273,7 @@ struct ListenerRole {
 
     private mutating func charge(_ id: Admission.ID, for offence: Penalties.Offence) {
         guard let offender = admission.charge(id, for: offence, at: .now) else { return }
+        tallies.penalties += 1
         switch offender {
         case .source(let source):
             logger.warning("penalty", metadata: ["source": "\(source)"])
@@ -266,7 +291,7 @@ struct ListenerRole {
     private mutating func keepHouse() {
         let signals = household.signals.takeHousekeeping()
         if signals.contains(SIGCHLD) { reap() }
-        if signals.contains(SIGHUP) { reload() }
+        if signals.contains(SIGHUP) { _ = reload() }
     }
 
     private mutating func reap() {
@@ -277,7 +302,12 @@ struct ListenerRole {
             // Its last words, which may have come after we last listened.
             while case .message(let report, _) = children.hear(process) { heed(report, of: process) }
             // An orphan is a gate whose monitor has ended.
-            guard let child = children.remove(process) else { continue }
+            guard let child = children.remove(process) else {
+                desk.remove(process)
+                freePages()
+                continue
+            }
+            settle(child)
             if child.peer == nil, !child.isDismissed { truce = Deadline(after: Self.trucePeriod) }
             let end = ProcessEnd(status: status)
             tell(of: end, process, child)
@@ -289,7 +319,9 @@ struct ListenerRole {
         }
     }
 
-    private func tell(of end: ProcessEnd, _ process: pid_t, _ child: Child) {
+    private mutating func tell(of end: ProcessEnd, _ process: pid_t, _ child: Child) {
+        let role = child.user == nil ? "monitor" : "session"
+        if end.isCrash { tallies.crash(end == .exited(ProcessEnd.withCrashedGate) ? "gate" : role) }
         let peer = child.peer?.description ?? "none"
         switch end {
         // Who ended with its gate has told of that.
@@ -300,7 +332,7 @@ struct ListenerRole {
             logger.critical(
                 "process crashed",
                 metadata: [
-                    "peer": "\(peer)", "process": "\(process)", "role": child.user == nil ? "monitor" : "session",
+                    "peer": "\(peer)", "process": "\(process)", "role": "\(role)",
                     "signal": "\(ProcessEnd.name(of: signal))",
                 ])
         }
@@ -316,6 +348,9 @@ struct ListenerRole {
 
     /// Tells every session to say goodbye; those that do not get it done are killed.
     private mutating func end() {
+        household.manager.stopping()
+        for listener in household.listeners { close(listener.descriptor) }
+        closeDesk()
         for child in children.pids { kill(child, SIGTERM) }
         let deadline = Deadline(after: Self.patience)
         while !children.isEmpty {

@@ -12,13 +12,15 @@ import Transport
 /// The process that decides for one connection. It is root, and hears nothing but a few short messages of its gate.
 ///
 /// It is forked before there is a connection, and gets that from the listener.
-func runMonitor(line: Line, _ household: Household) -> Never {
+///
+/// - Parameter page: where it tells what it does, as a session (`SessionRecord`).
+func runMonitor(line: Line, _ page: SessionPages.Page?, _ household: Household) -> Never {
     ProcessTitle.set("spare monitor", command: "monitor")
     // PAM's modules may close all that could be open.
     limit(RLIMIT_NOFILE, soft: household.descriptorLimit, hard: .max)
     let emptyDirectory = household.emptyDirectory.descriptor
     closeAll(but: [line.descriptor, household.signals.end, emptyDirectory] + household.logDescriptors)
-    let gate = GateProcess(household)
+    let gate = GateProcess(household, page)
     close(emptyDirectory)                       // which only a gate needs,
     household.tls?.wipe()                       // as it does the private key
     guard line.say(Report.ready(gate: gate.pid)) else { _exit(0) }
@@ -32,7 +34,7 @@ func runMonitor(line: Line, _ household: Household) -> Never {
     if household.settings.reverseLookups { tellName(of: peer, household, logger) }
     if client.usesImplicitTLS { close(client.socket) }
     MonitorRole(
-        household: household, line: line, gate: gate, client: client, peer: peer, logger: logger
+        household: household, line: line, page: page, gate: gate, client: client, peer: peer, logger: logger
     ).run()
 }
 
@@ -57,6 +59,7 @@ private func awaitClient(_ line: Line, _ gate: GateProcess, _ household: Househo
 struct MonitorRole: ~Copyable {
     private let household: Household
     private let line: Line
+    private let page: SessionPages.Page?
     private let gate: GateProcess
     /// The client's socket; `nil` once only the gate can use it, because TLS has begun.
     private var client: Int32?
@@ -65,6 +68,8 @@ struct MonitorRole: ~Copyable {
     private var logger: Logger
     private var channel: GateChannel
     private var failures = 0
+    /// TLS's version.
+    private var tls: String?
 
     /// What SCRAM's last message belongs to.
     private struct Exchange {
@@ -77,9 +82,13 @@ struct MonitorRole: ~Copyable {
     /// Beyond the gate's own limit: a gate that keeps to its rules ends first.
     private static let slack: Duration = .seconds(30)
 
-    init(household: Household, line: Line, gate: GateProcess, client: GateClient, peer: PeerAddress, logger: Logger) {
+    init(
+        household: Household, line: Line, page: SessionPages.Page?, gate: GateProcess, client: GateClient, peer: PeerAddress,
+        logger: Logger
+    ) {
         self.household = household
         self.line = line
+        self.page = page
         self.gate = gate
         self.client = client.usesImplicitTLS ? nil : client.socket
         self.peer = peer
@@ -148,6 +157,7 @@ struct MonitorRole: ~Copyable {
         let information = TLSInformation(
             version: version, cipher: cipher, usesALPN: alpn == 1, serverName: serverName.isEmpty ? nil : serverName)
         logger.info("tls", metadata: information.metadata)
+        tls = version
         if let client { close(client) }
         client = nil
     }
@@ -158,7 +168,7 @@ struct MonitorRole: ~Copyable {
     private func login(_ admission: Admission) -> Login {
         Login(
             accepted: admission.0, mechanism: admission.1, client: client, gate: gate, line: line,
-            shutdown: household.signals.end)
+            page: page, tls: tls, shutdown: household.signals.end)
     }
 
     /// The account, if the credentials are its; else the gate has been told, late.
@@ -228,7 +238,7 @@ struct MonitorRole: ~Copyable {
             metadata: [
                 "user": "\(user ?? "")", "mechanism": "\(mechanism.name)", "verdict": "\(verdict)", "reason": "\(reason)",
             ])
-        _ = line.say(Report.loginFailed(.init(verdict), mark: mark))
+        _ = line.say(Report.loginFailed(.init(verdict), mark: mark, mechanism))
         try wait(household.policy.delay(afterFailure: failures) - (ContinuousClock.now - started))
         try channel.answer(Answer(.init(verdict), isLast: failures >= household.policy.attempts))
         return nil
@@ -252,7 +262,10 @@ struct MonitorRole: ~Copyable {
         }
         let (reading, writing) = answer.release()
         let child = fork()
-        if child == 0 { runAuthenticator(question, answer: writing, peer: peer, household) }
+        if child == 0 {
+            SessionPages.drop(page)
+            runAuthenticator(question, answer: writing, peer: peer, household)
+        }
         close(writing)
         defer { close(reading) }
         guard child > 0 else { return .refused(.unavailable, reason: "fork: \(Errno(rawValue: errno))") }
@@ -277,7 +290,8 @@ struct MonitorRole: ~Copyable {
 
     private consuming func give(up failure: GateChannel.Failure) -> Never {
         switch failure {
-        case .end(.shutdown): logger.info("end without login", metadata: ["reason": "shutdown"])
+        case .end(.shutdown):
+            logger.info("end without login", metadata: ["reason": line.hear(Order.self).isLeave ? "kicked" : "shutdown"])
         case .end(.closed): break  // What became of the gate says more.
         case .end(let end):
             logger.error("gate does not answer", metadata: ["reason": "\(end)"])

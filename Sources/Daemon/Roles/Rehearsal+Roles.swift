@@ -30,7 +30,7 @@ func rehearseRoles(_ household: Household) {
 private func rehearseLine(_ listener: Line, _ child: Line) {
     var due = DueReports()
     due.serve()
-    for report in [Report.ready(gate: 1), .loginFailed(.rejected, mark: 0), .login(user: "a", uid: 1)] {
+    for report in [Report.ready(gate: 1), .loginFailed(.rejected, mark: 0, .plain), .login(user: "a", uid: 1, .plain, tls: nil)] {
         guard child.say(report), case .message(let heard, _) = listener.hear(Report.self), due.accept(heard) else { return }
     }
     guard listener.say(Order.serve(usesImplicitTLS: true), passing: child.descriptor) else { return }
@@ -45,7 +45,7 @@ private func rehearseChannel(
     let process = GateProcess(pid: getpid(), channel: Connection(descriptor: monitor, shutdown: household.signals.end))
     let channel = MonitorChannel(descriptor: gate)
     let nobody = GateClient(socket: -1, usesImplicitTLS: true, isProxy: false)
-    var role = MonitorRole(household: household, line: line, gate: process, client: nobody, peer: peer, logger: logger)
+    var role = MonitorRole(household: household, line: line, page: nil, gate: process, client: nobody, peer: peer, logger: logger)
     // Nobody waits: whatever is read was written before.
     let early = GateChannel(connection: process.channel, due: .afterLogin, deadline: Deadline(after: .seconds(1)))
     do {
@@ -63,7 +63,8 @@ private func rehearseChannel(
         guard case .accepted(let accepted)? = AuthenticatorResult(wire: result.wire) else { return }
         channel.tell(.loggedIn(readAhead: []))
         let login = Login(
-            accepted: accepted, mechanism: .plain, client: nil, gate: process, line: line, shutdown: household.signals.end)
+            accepted: accepted, mechanism: .plain, client: nil, gate: process, line: line, page: nil, tls: nil,
+            shutdown: household.signals.end)
         _ = takeOver(login, logger)
     } catch {}
 }

@@ -18,6 +18,10 @@ struct Login {
     let client: Int32?
     let gate: GateProcess
     let line: Line
+    /// Where the session tells what it does; `nil` if there was no memory for that.
+    let page: SessionPages.Page?
+    /// TLS's version.
+    let tls: String?
     /// Readable when the daemon is to end.
     let shutdown: Int32
 
@@ -33,7 +37,8 @@ func runSession(_ login: Login, _ household: Household, _ monitorLogger: Logger)
     logger[metadataKey: "user"] = "\(login.account.name)"
 
     // The listener decides while we go on; as the user we could tell it anything.
-    guard login.line.say(Report.login(user: login.account.name, uid: login.account.uid)) else { endWithGate(login, logger) }
+    let report = Report.login(user: login.account.name, uid: login.account.uid, login.mechanism, tls: login.tls)
+    guard login.line.say(report) else { endWithGate(login, logger) }
     let store = withStore(login, logger) { () throws(StoreError) in
         try enterSession(login.account, line: login.line.descriptor, household)
         return try household.store.openStore(user: login.account.name, home: login.account.home)
@@ -108,8 +113,11 @@ private func serve(
         connection = login.gate.channel
     }
     let (receivedBefore, sentBefore) = (connection.received, connection.sent)
-    let session = Session(connection: connection, store: store, user: login.account.name, readAhead: readAhead, logger: logger)
+    let session = Session(
+        connection: connection, store: store, user: login.account.name, readAhead: readAhead,
+        record: login.page.map { SessionRecord(at: $0) } ?? SessionRecord(), logger: logger)
     session.settings = household.settings.session(of: login.account.name)
+    connection.reasonOfShutdown = { login.line.hear(Order.self).isLeave ? .dismissed : .shutdown }
     connection.whenSilent = { restAWhile(login, logger) }
     let end = session.run()
     connection.finish()

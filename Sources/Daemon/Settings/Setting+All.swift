@@ -173,6 +173,14 @@ extension Setting {
         Setting("reverse-lookups", nil, .yesOrNo, \.reverseLookups,
                 "With --fork: ask name services for the name of each client, and log it. Nobody is kept waiting by it.",
                 details: "It is logged as confirmed if the name leads back to the address.", [.needsFork]),
+        Setting("control-socket", nil, .pathOrNone, \.controlSocket,
+                "With --fork: the socket at which root's `imapctl` asks the daemon how it is and tells it what to do, or `none`.",
+                default: Settings.defaultControlSocket, isValue: true, [.needsFork, .needsRestart]),
+        Setting("metrics-listen", nil, .metricsPlace, \.metricsListen,
+                "With --fork: where metrics are told by HTTP, as `/metrics`, in the format of OpenMetrics or Prometheus: a port, "
+                    + "which is one of localhost, HOST:PORT, or the path of a socket.",
+                details: "Whoever can connect can read them. They name no users and no addresses, but tell how many log in, and "
+                    + "fail to.", default: "none", [.needsFork, .needsRestart]),
         Setting("pid-file", nil, .text("FILE"), \.pidFile, "Where the daemon's process ID is written.", default: "none",
                 [.needsRestart]),
 

@@ -43,6 +43,9 @@ public struct Settings: Sendable {
     public var sandbox: SandboxPolicy?
     public var firstValidUID: UInt32 = 1000
     public var maxConnections = 10_000
+    /// A path, or "none"; `nil`: the default one.
+    public var controlSocket: String?
+    var metricsListen: [MetricsPlace] = []
     public var spares = 8
     var limits = AdmissionLimits()
     var allowed: [IPNetwork] = []

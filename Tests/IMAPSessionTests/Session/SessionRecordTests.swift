@@ -67,7 +67,7 @@ import Testing
 
     @Test("a session tells what it does and has done")
     func session() throws {
-        nonisolated(unsafe) let account = try MaildirTestAccount(separator: ".")
+        let account = try MaildirTestAccount(separator: ".")
         let peer = try SessionPeer(readAhead: "a NOOP\r\n", record: record, store: {
             (try? account.openStore()) ?? MemoryAccount().openStore()
         })

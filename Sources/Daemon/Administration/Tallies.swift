@@ -1,0 +1,43 @@
+import Gate
+import IMAPSession
+
+/// What has happened since the daemon started, as the listener knows of it.
+struct Tallies {
+    /// A login's end, and how it was tried.
+    struct Login: Hashable {
+        var result: String
+        var mechanism: String
+    }
+
+    var accepted: UInt64 = 0
+    private(set) var logins: [Login: UInt64] = [:]
+    private(set) var refusals: [String: UInt64] = [:]
+    private(set) var crashes: [String: UInt64] = [:]
+    var timeouts: UInt64 = 0
+    var penalties: UInt64 = 0
+    var kicks: UInt64 = 0
+    var reloads: UInt64 = 0
+    var failedReloads: UInt64 = 0
+    /// Sessions that have ended, and what they did.
+    var ended: UInt64 = 0
+    var totals = SessionTotals()
+
+    /// All that can be, so that a counter is there before it first counts.
+    init() {
+        for mechanism in LoginAttempt.Mechanism.allCases {
+            for result in ["accepted", "rejected", "expired", "disabled", "unavailable"] {
+                logins[Login(result: result, mechanism: mechanism.name)] = 0
+            }
+        }
+        for reason in AdmissionRefusal.reasons { refusals[reason] = 0 }
+        for role in ["gate", "monitor", "session"] { crashes[role] = 0 }
+    }
+
+    mutating func login(_ result: Answer.Outcome, _ mechanism: LoginAttempt.Mechanism) {
+        logins[Login(result: "\(result)", mechanism: mechanism.name), default: 0] += 1
+    }
+
+    mutating func refuse(_ refusal: AdmissionRefusal) { refusals[refusal.reason, default: 0] += 1 }
+
+    mutating func crash(_ role: String) { crashes[role, default: 0] += 1 }
+}
