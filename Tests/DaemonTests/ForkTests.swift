@@ -205,7 +205,7 @@ struct ForkTests {
             try FileManager.default.copyItem(atPath: new, toPath: old)
         }
         daemon.daemon.child.send(SIGHUP)
-        _ = try await daemon.daemon.line { $0.contains("certificate read again") }
+        _ = try await daemon.daemon.line { $0.contains("settings read again") }
         let after = try daemon.client(tls: true)
         #expect(before.serverCertificate != nil && before.serverCertificate != after.serverCertificate)
         #expect(try before.command("NOOP").last!.contains(" OK "))
@@ -213,7 +213,7 @@ struct ForkTests {
         // A certificate that cannot be read changes nothing.
         try FileManager.default.removeItem(atPath: daemon.certificate.key)
         daemon.daemon.child.send(SIGHUP)
-        _ = try await daemon.daemon.line { $0.contains("the certificate stays as it was") }
+        _ = try await daemon.daemon.line { $0.contains("the settings stay as they were") }
         #expect(try daemon.client(tls: true).serverCertificate == after.serverCertificate)
     }
 

@@ -101,7 +101,7 @@ struct SpareTests {
             try FileManager.default.copyItem(atPath: new, toPath: present)
         }
         daemon.daemon.child.send(SIGHUP)
-        _ = try await daemon.daemon.line { $0.contains("certificate read again") }
+        _ = try await daemon.daemon.line { $0.contains("settings read again") }
         for _ in 1...3 { #expect(try daemon.client(tls: true).serverCertificate != old) }
         try await eventually("the old ones have gone") { stale.isDisjoint(with: daemon.listener.descendants.map(\.pid)) }
         try await waiting(daemon, 2)
