@@ -73,7 +73,7 @@ import Testing
         #expect(count > 1)
     }
 
-    @Test(arguments: ["imapd.8", "imapd.conf.5", "imapctl.8", "imapd-migrate.7"])
+    @Test(arguments: ["imapd.8", "imapd.conf.5", "imapctl.8", "imapd-migrate.7", "imapd-neighbours.7"])
     func manualIsWellFormed(_ name: String) async throws {
         let manual = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../../man/\(name)")
         let outcome = try await Program("mandoc", package: "mandoc").run(["-T", "lint", "-W", "all", manual.standardized.path])
