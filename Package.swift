@@ -92,6 +92,6 @@ let package = Package(
 // Not part of an ordinary build: Fuzz/README.md.
 if Context.environment["IMAPD_FUZZ"] != nil {
     package.targets.append(
-        .executableTarget(name: "fuzz", dependencies: ["Daemon", "IMAPSession", "IMAPGrammar", "MailMessage", "Maildir"], path: "Fuzz",
+        .executableTarget(name: "fuzz", dependencies: ["Daemon", "IMAPSession", "IMAPGrammar", "MailMessage", "Maildir", "MemoryStore"], path: "Fuzz",
                           exclude: ["README.md"]))
 }

@@ -10,6 +10,9 @@ nonisolated(unsafe) let targets: [String: (UnsafeRawBufferPointer) -> Void] = [
     "keywords": fuzzForeignKeywords,
     "monitor": fuzzMonitor,
     "results": fuzzResults,
+    "proxy": fuzzProxy,
+    "session": fuzzSession,
+    "gate": fuzzGate,
 ]
 
 /// The first bytes of an input that choose between cases; the rest is the data.
