@@ -17,6 +17,8 @@ public enum SASLStep {
 
 /// The mechanisms that we know, the best first.
 public enum SASL: String, Sendable, CaseIterable {
+    /// RFC 4422 appendix A: what the client has shown in TLS, its certificate, tells who it is.
+    case external = "EXTERNAL"
     /// RFC 7677, bound to the TLS connection: nobody in between can pass it on.
     case scramPlus = "SCRAM-SHA-256-PLUS"
     case scram = "SCRAM-SHA-256"

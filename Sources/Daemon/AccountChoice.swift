@@ -34,10 +34,21 @@ struct AccountChoice {
         } else if settings.passwordFile != nil {
             errors.append(settings.error(in: "password-file", "it is for --fork; one process serves the one --user"))
         }
+        if settings.mechanisms.contains(.external), settings.clientAuthorities == nil {
+            errors.append(settings.error(in: "sasl", "EXTERNAL needs --client-ca: somebody must vouch for clients\' certificates"))
+        }
+        if settings.clientAuthorities != nil, !settings.wantsTLS {
+            errors.append(settings.error(in: "client-ca", "clients show certificates in TLS, and there is none: give --tls or --cert"))
+        }
         self.directory = directory
         self.warnings = warnings
-        mechanisms = SASL.allCases.filter {
-            settings.mechanisms.isEmpty ? scramSuitsAll || !$0.isSCRAM : settings.mechanisms.contains($0)
+        mechanisms = SASL.allCases.filter { mechanism in
+            guard settings.mechanisms.isEmpty else { return settings.mechanisms.contains(mechanism) }
+            return switch mechanism {
+            case .external: settings.clientAuthorities != nil
+            case .scram, .scramPlus: scramSuitsAll
+            case .plain, .login: true
+            }
         }
     }
 

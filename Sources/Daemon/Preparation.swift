@@ -73,7 +73,7 @@ package struct Preparation {
         accounts = AccountChoice(settings, &errors)
         gateAccount = settings.fork ? Self.gateAccount(settings, &errors) : nil
         sandbox = Self.sandbox(settings, &errors)
-        certificates = FileWatch(settings.wantsTLS ? settings.certificates + settings.keys : [])
+        certificates = FileWatch(settings.certificateFiles)
         tls = Self.makeTLS(settings, &errors)
         store = Self.makeStore(settings, logger)
         bound = isChecking ? [] : Self.listen(settings, reusing: running, &errors)
@@ -166,12 +166,10 @@ package struct Preparation {
     private static func makeTLS(_ settings: Settings, _ errors: inout [StartError]) -> TLSContext? {
         guard settings.wantsTLS else { return nil }
         do throws(TLSContextError) {
-            let context = try TLSContext(certificates: settings.certificates, keys: settings.keys)
-            context.warmUp()
-            return context
+            return try settings.makeTLS()
         } catch {
             for problem in error.problems {
-                errors.append(.configuration("\(problem); name the right file with --cert or --key"))
+                errors.append(.configuration("\(problem); name the right file with --cert, --key or --client-ca"))
             }
             return nil
         }

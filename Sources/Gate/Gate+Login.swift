@@ -8,6 +8,10 @@ extension Gate {
         let secret = Secret(password)
         password.wipe()
         guard mayLogIn else { return refusePlaintext(tag) }
+        guard rules.mechanisms.contains(where: { $0 != .external }) else {
+            out.tagged(tag, .no, nil, "Passwords are not accepted here")
+            return .goOn
+        }
         return try attempt(tag, .loginCommand, Credentials(user: user, password: secret))
     }
 
@@ -28,6 +32,7 @@ extension Gate {
             response = decoded
         }
         switch mechanism {
+        case .external: return try authenticateExternal(tag, response)
         case .plain: return try authenticate(tag, PlainMechanism(), .plain, response)
         case .login: return try authenticate(tag, LoginMechanism(), .login, response)
         case .scram: return try authenticateSCRAM(tag, isPlus: false, response)

@@ -15,6 +15,8 @@ public final class Gate {
     private var commands = 0
     /// Of the TLS connection (RFC 9266), if it has one.
     private(set) var channelBinding: [UInt8]?
+    /// Whether the client has shown a certificate that is good, as far as we can tell: others will look at it again.
+    private var isCertified = false
 
     public init(connection: Connection, rules: GateRules, monitor: any GateMonitor) {
         self.connection = connection
@@ -127,14 +129,23 @@ public final class Gate {
     }
 
     var capabilities: [String] {
-        Capability.beforeLogin(startTLS: rules.tls != nil && !isSecure, mechanisms: mechanisms.map(\.rawValue))
+        let mechanisms = mechanisms
+        return Capability.beforeLogin(
+            startTLS: rules.tls != nil && !isSecure, mechanisms: mechanisms.map(\.rawValue),
+            acceptsPasswords: mechanisms.contains { $0 != .external })
             .filter { !rules.hiddenCapabilities.contains($0) }
     }
 
     /// What may be chosen here and now.
     var mechanisms: [SASL] {
         guard mayLogIn else { return [] }
-        return rules.mechanisms.filter { $0 != .scramPlus || channelBinding != nil }
+        return rules.mechanisms.filter { mechanism in
+            switch mechanism {
+            case .external: isCertified
+            case .scramPlus: channelBinding != nil
+            case .scram, .plain, .login: true
+            }
+        }
     }
 
     /// RFC 9051 §6.2.1.
@@ -150,8 +161,10 @@ public final class Gate {
         guard let context = rules.tls else { preconditionFailure("TLS without a context") }
         // What somebody in between may have slipped in before TLS must not be taken for the client's.
         reader = CommandReader(.beforeLogin)
-        try connection.startTLS(context, atMost: deadline.remaining ?? rules.timeLimit)
+        try connection.startTLS(
+            context, atMost: deadline.remaining ?? rules.timeLimit, challenge: rules.certificateChallenge)
         channelBinding = connection.channelBinding
+        isCertified = connection.certificateProof != nil
         if let information = connection.tlsInformation { try monitor.secured(information) }
     }
 

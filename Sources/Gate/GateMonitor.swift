@@ -18,12 +18,19 @@ public protocol GateMonitor: AnyObject {
 
     /// What the client has said to the challenge; empty if it has given up, which is a failed attempt.
     func judge(clientFinal: [UInt8]) throws(ConnectionEnd) -> Answer
+
+    /// Somebody wants in by a certificate. Asked only if the gate's rules have a challenge.
+    func judge(_ attempt: CertificateAttempt) throws(ConnectionEnd) -> Answer
+}
+
+extension GateMonitor {
+    public func judge(_ attempt: CertificateAttempt) throws(ConnectionEnd) -> Answer { Answer(.unavailable, isLast: true) }
 }
 
 /// Somebody who wants in.
 public struct LoginAttempt {
     public enum Mechanism: UInt8, CaseIterable, Sendable {
-        case loginCommand, plain, login, scram, scramPlus
+        case loginCommand, plain, login, scram, scramPlus, external
 
         /// For the log.
         public var name: String {
@@ -33,6 +40,7 @@ public struct LoginAttempt {
             case .login: "AUTHENTICATE LOGIN"
             case .scram: "AUTHENTICATE SCRAM-SHA-256"
             case .scramPlus: "AUTHENTICATE SCRAM-SHA-256-PLUS"
+            case .external: "AUTHENTICATE EXTERNAL"
             }
         }
     }
@@ -72,6 +80,22 @@ public struct SCRAMAttempt: Equatable, Sendable {
 
     /// What is in it; `nil` if that makes no sense, or must not come over this connection.
     public var opening: SCRAMOpening? { SCRAMOpening(clientFirst, isPlus: isPlus, offersPlus: binding != nil) }
+}
+
+/// Somebody who wants in by a certificate.
+public struct CertificateAttempt: Equatable, Sendable {
+    /// As whom; empty: as whom the certificate says (RFC 4422 appendix A.1).
+    public var identity: [UInt8]
+    /// That the client has the certificate's key (`CertificateProof`).
+    public var proof: [UInt8]
+
+    /// Bytes of an identity.
+    public static let longestIdentity = Credentials.longestUser
+
+    public init(identity: [UInt8], proof: [UInt8]) {
+        self.identity = identity
+        self.proof = proof
+    }
 }
 
 /// What a monitor says to an attempt.

@@ -17,6 +17,8 @@ public struct GateRules: Sendable {
     /// What AUTHENTICATE offers. SCRAM is for authenticators that have verifiers: a client takes the best that it is offered,
     /// and does not try another if that fails.
     public var mechanisms: [SASL] = SASL.ofPasswords
+    /// What a client signs that shows a certificate (`CertificateProof`); `nil`: none can log in with it.
+    public var certificateChallenge: [UInt8]?
     /// From the first byte to the login.
     public var timeLimit: Duration = .seconds(180)
     /// Commands that a client may send before it has logged in. Real ones need fewer than ten.

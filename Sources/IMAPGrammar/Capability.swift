@@ -3,9 +3,11 @@ public enum Capability {
     /// True in every state.
     static let always = ["IMAP4rev2", "IMAP4rev1", "LITERAL+", "ID", "ENABLE", "SASL-IR"]
 
-    /// Before login. `mechanisms` are SASL names in order of preference; without any, LOGIN is refused too.
-    public static func beforeLogin(startTLS: Bool, mechanisms: [String]) -> [String] {
-        always + (startTLS ? ["STARTTLS"] : []) + (mechanisms.isEmpty ? ["LOGINDISABLED"] : mechanisms.map { "AUTH=" + $0 })
+    /// Before login. `mechanisms` are SASL names in order of preference; if there is none of passwords among them, LOGIN is
+    /// refused too.
+    public static func beforeLogin(startTLS: Bool, mechanisms: [String], acceptsPasswords: Bool? = nil) -> [String] {
+        always + (startTLS ? ["STARTTLS"] : []) + (acceptsPasswords ?? !mechanisms.isEmpty ? [] : ["LOGINDISABLED"])
+            + mechanisms.map { "AUTH=" + $0 }
     }
 
     /// Which nobody can do without.

@@ -86,6 +86,24 @@ public struct AccountDirectory: Sendable {
         return Accepted(account: try systemAccount(user))
     }
 
+    // MARK: - Certificates
+
+    /// Somebody whose name a certificate says. No password is asked for, so that one that is locked does not matter; PAM has a
+    /// say about the system's accounts.
+    public func logIn(certifiedAs user: String, peer: String) throws(Refused) -> Accepted {
+        let name = LoginName(user, domains: domains, hasLabels: false)
+        guard Credentials(user: Array(name.user.utf8), password: Secret([])) != nil else { throw Refused(.rejected, "no name") }
+        if let line = try entry(of: name)?.user, line.owner != nil || pam == nil { return Accepted(account: try account(line)) }
+        guard let pam else { throw Refused(.rejected, "not in the password file") }
+        let admitted: String
+        do throws(PAM.Failure) {
+            admitted = try PAM.admit(name.user, service: pam.name, directory: pam.directory, peer: peer)
+        } catch {
+            throw Refused(error.verdict, error.reason)
+        }
+        return Accepted(account: try systemAccount(admitted))
+    }
+
     // MARK: - SCRAM
 
     /// The server's first message. Who is not there gets one too.
@@ -109,6 +127,7 @@ public struct AccountDirectory: Sendable {
         _ user: String
     ) throws(Refused) -> (verifier: SCRAMVerifier, line: PasswordLine?, entry: PasswordFile.Entry) {
         let name = LoginName(user, domains: domains, hasLabels: true)
+        // Clients send names as SASLprep makes them (RFC 5802 §5.1), and names are written so in the file.
         guard let entry = try entry(of: name) else { throw Refused(.unavailable, "SCRAM without a password file") }
         let line = name.label == nil ? entry.user : entry.passwords(name.label).first
         if case .scram(let verifier) = line?.password { return (verifier, line, entry) }
@@ -139,13 +158,14 @@ public struct AccountDirectory: Sendable {
 
     private func accept(_ line: PasswordLine, _ entry: PasswordFile.Entry) throws(Refused) -> Accepted {
         if let expiry = line.expiry, expiry < .today { throw Refused(.expired, "the app password has expired") }
-        let account = if let owner = entry.user?.owner {
-            Account(name: line.user, uid: owner.uid, gid: owner.gid, groups: [owner.gid], home: owner.home)
-        } else {
-            try systemAccount(line.user)
-        }
+        let account = try account(entry.user ?? line)
         if let label = line.label { passwordUse?.note(user: line.user, label: label) }
         return Accepted(account: account, label: line.label)
+    }
+
+    private func account(_ line: PasswordLine) throws(Refused) -> Account {
+        guard let owner = line.owner else { return try systemAccount(line.user) }
+        return Account(name: line.user, uid: owner.uid, gid: owner.gid, groups: [owner.gid], home: owner.home)
     }
 
     private func systemAccount(_ user: String) throws(Refused) -> Account {

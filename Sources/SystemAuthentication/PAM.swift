@@ -24,21 +24,32 @@ public enum PAM {
         _ credentials: Credentials, service: String, directory: String?, peer: String
     ) throws(Failure) -> String {
         try credentials.password.withCString { (password) throws(Failure) in
-            let conversation = UnsafeMutablePointer<pam_conv>.allocate(capacity: 1)
-            defer { conversation.deallocate() }
-            conversation.initialize(to: pam_conv(conv: converse, appdata_ptr: UnsafeMutableRawPointer(mutating: password)))
-            var handle: OpaquePointer?
-            let status = if let directory {
-                pam_start_confdir(service, credentials.user, conversation, directory, &handle)
-            } else {
-                pam_start(service, credentials.user, conversation, &handle)
-            }
-            guard status == PAM_SUCCESS, let handle else {
-                throw Failure(verdict: .unavailable, reason: "pam_start: \(String(cString: pam_strerror(nil, status)))")
-            }
-            var attempt = Attempt(handle: handle)
-            return try attempt.run(peer: peer)
+            try run(credentials.user, password: password, service: service, directory: directory, peer: peer)
         }
+    }
+
+    /// The same for somebody who has shown otherwise who he is: no module is asked whether that is so.
+    public static func admit(_ user: String, service: String, directory: String?, peer: String) throws(Failure) -> String {
+        try run(user, password: nil, service: service, directory: directory, peer: peer)
+    }
+
+    private static func run(
+        _ user: String, password: UnsafePointer<CChar>?, service: String, directory: String?, peer: String
+    ) throws(Failure) -> String {
+        let conversation = UnsafeMutablePointer<pam_conv>.allocate(capacity: 1)
+        defer { conversation.deallocate() }
+        conversation.initialize(to: pam_conv(conv: converse, appdata_ptr: UnsafeMutableRawPointer(mutating: password)))
+        var handle: OpaquePointer?
+        let status = if let directory {
+            pam_start_confdir(service, user, conversation, directory, &handle)
+        } else {
+            pam_start(service, user, conversation, &handle)
+        }
+        guard status == PAM_SUCCESS, let handle else {
+            throw Failure(verdict: .unavailable, reason: "pam_start: \(String(cString: pam_strerror(nil, status)))")
+        }
+        var attempt = Attempt(handle: handle)
+        return try attempt.run(peer: peer, asksForPassword: password != nil)
     }
 
     /// Loads the modules of a service, and calls none: processes that are forked from this one then need not. Whatever
@@ -81,12 +92,14 @@ public enum PAM {
 
         deinit { pam_end(handle, status) }
 
-        mutating func run(peer: String) throws(Failure) -> String {
+        mutating func run(peer: String, asksForPassword: Bool) throws(Failure) -> String {
             try must("pam_set_item", pam_set_item(handle, PAM_RHOST, peer))
             try must("pam_set_item", pam_set_item(handle, PAM_TTY, "imap"))
             try must("pam_set_item", pam_set_item(handle, PAM_FAIL_DELAY, unsafeBitCast(Self.noDelay, to: UnsafeRawPointer.self)))
 
-            try must("pam_authenticate", pam_authenticate(handle, silent | Int32(PAM_DISALLOW_NULL_AUTHTOK)))
+            if asksForPassword {
+                try must("pam_authenticate", pam_authenticate(handle, silent | Int32(PAM_DISALLOW_NULL_AUTHTOK)))
+            }
             try must("pam_acct_mgmt", pam_acct_mgmt(handle, silent | Int32(PAM_DISALLOW_NULL_AUTHTOK)))
             let user = try canonicalUser()
             try must("pam_setcred", pam_setcred(handle, silent | Int32(PAM_ESTABLISH_CRED)))

@@ -91,6 +91,15 @@ final class CertificateChain {
 
     var hasKey: Bool { key != nil }
 
+    /// The host's own, in DER.
+    var encoded: [UInt8] {
+        var start: UnsafeMutablePointer<UInt8>?
+        let count = i2d_X509(certificate, &start)
+        guard count > 0, let start else { return [] }
+        defer { CRYPTO_free(start, #fileID, #line) }
+        return Array(UnsafeBufferPointer(start: start, count: Int(count)))
+    }
+
     /// For this process there is no more private key.
     func wipe() {
         EVP_PKEY_free(key)

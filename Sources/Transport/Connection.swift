@@ -70,9 +70,16 @@ public final class Connection {
     /// The channel binding "tls-exporter" (RFC 9266): 32 bytes. `nil` without TLS 1.3.
     public var channelBinding: [UInt8]? { tls?.channelBinding }
 
+    /// That the client has the key of a certificate that is good (`CertificateProof`), until somebody else serves it.
+    public var certificateProof: [UInt8]? { tls?.certificateProof }
+
+    func forgetProof() { tls?.forgetProof() }
+
     /// Makes the TLS handshake, as server. Whatever was read before must have been dropped.
-    public func startTLS(_ context: TLSContext, atMost time: Duration) throws(ConnectionEnd) {
-        let stream = try TLSStream(context: context, descriptor: descriptor)
+    ///
+    /// - Parameter challenge: what the client signs if it shows a certificate.
+    public func startTLS(_ context: TLSContext, atMost time: Duration, challenge: [UInt8]? = nil) throws(ConnectionEnd) {
+        let stream = try TLSStream(context: context, descriptor: descriptor, challenge: challenge)
         let deadline = Deadline(after: time)
         while true {
             switch stream.handshake() {

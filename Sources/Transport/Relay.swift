@@ -61,6 +61,7 @@ public struct Relay: ~Copyable {
     /// Returns when the session has ended and the client has what it was sent, or when the client is gone.
     public consuming func run() {
         // A relay may live for weeks; what the handshake needed, it does not.
+        client.forgetProof()
         clinux_release_free_memory()
         var isSilent = false
         // Events that each must have before the next attempt; SSL_read may want to write, and the other way round.

@@ -17,20 +17,28 @@ public final class TLSContext: @unchecked Sendable {
     private let context: OpaquePointer
     /// The first is for clients that name no host, or none of ours.
     private let chains: [CertificateChain]
+    /// `nil`: no client is asked for a certificate.
+    let authorities: ClientAuthorities?
 
     /// - Parameters:
     ///   - certificates: PEM files, one for each host or kind of key: the certificate, then those that vouch for it. A client
     ///     that names a host (RFC 6066 §3) is shown the first that is for it.
     ///   - keys: PEM files with the private keys, not encrypted, in any order.
-    public init(certificates: [String], keys: [String]) throws(TLSContextError) {
+    ///   - clientAuthorities: a PEM file with the certificates of those who vouch for clients.
+    public init(certificates: [String], keys: [String], clientAuthorities: String? = nil) throws(TLSContextError) {
         _ = Self.overwritesFreedMemory
         guard let context = SSL_CTX_new(TLS_server_method()) else { throw TLSContextError(problems: [Self.lastError()]) }
         Self.configure(context)
         self.context = context
         var problems: [String] = []
         chains = Self.chains(certificates, keys, &problems)
+        authorities = Self.authorities(clientAuthorities, &problems)
         guard problems.isEmpty else { throw TLSContextError(problems: problems) }
         chains[0].useWithoutKey(in: context)
+        if let authorities {
+            authorities.ask(in: context)
+            HandshakeRecord.prepare(context)
+        }
         // Who names no host is served without any callback if there is but one certificate.
         if chains.count > 1 {
             copenssl_set_servername_callback(context, Self.selectCertificate, Unmanaged.passUnretained(self).toOpaque())
@@ -39,6 +47,14 @@ public final class TLSContext: @unchecked Sendable {
 
     public convenience init(certificate: String, key: String) throws(TLSContextError) {
         try self.init(certificates: [certificate], keys: [key])
+    }
+
+    private static func authorities(_ path: String?, _ problems: inout [String]) -> ClientAuthorities? {
+        guard let path else { return nil }
+        do throws(ClientAuthorities.Problem) { return try ClientAuthorities(path: path) } catch {
+            problems.append(error.line)
+            return nil
+        }
     }
 
     private static func chains(_ certificates: [String], _ keys: [String], _ problems: inout [String]) -> [CertificateChain] {
@@ -70,6 +86,12 @@ public final class TLSContext: @unchecked Sendable {
     }
 
     deinit { SSL_CTX_free(context) }
+
+    /// Whether clients are asked for certificates.
+    public var asksForCertificates: Bool { authorities != nil }
+
+    /// Whether this, in DER, is one of ours.
+    func shows(_ certificate: ArraySlice<UInt8>) -> Bool { chains.contains { $0.encoded.elementsEqual(certificate) } }
 
     /// When each certificate is good.
     public var validities: [CertificateValidity] { chains.map(\.validity) }

@@ -28,13 +28,21 @@ final class TLSStream {
     private let context: TLSContext
     /// Whether OpenSSL has read bytes that it has not given out: `poll(2)` cannot know of them.
     private(set) var holdsInput = false
+    /// Of the handshake, if the client is asked for a certificate.
+    private var record: HandshakeRecord?
 
-    init(context: TLSContext, descriptor: Int32) throws(ConnectionEnd) {
+    /// - Parameter challenge: see `CertificateProof`.
+    init(context: TLSContext, descriptor: Int32, challenge: [UInt8]?) throws(ConnectionEnd) {
         guard let ssl = context.makeSSL() else { throw .failed(TLSContext.lastError()) }
         self.ssl = ssl
         self.context = context
         guard SSL_set_fd(ssl, descriptor) == 1 else { throw .failed(TLSContext.lastError()) }
         SSL_set_accept_state(ssl)
+        if let challenge, context.asksForCertificates {
+            let record = HandshakeRecord(challenge: challenge)
+            record.begin(ssl)
+            self.record = record
+        }
     }
 
     deinit { SSL_free(ssl) }
@@ -42,8 +50,18 @@ final class TLSStream {
     func handshake() -> Connection.Attempt {
         ERR_clear_error()
         let result = SSL_do_handshake(ssl)
-        return result == 1 ? .moved(0) : failure(result)
+        guard result == 1 else { return failure(result) }
+        record?.end(ssl)
+        return .moved(0)
     }
+
+    /// That the client has the key of its certificate, which is good; `nil` if it has shown none, or before TLS 1.3.
+    var certificateProof: [UInt8]? {
+        SSL_version(ssl) >= TLS1_3_VERSION && SSL_get_verify_result(ssl) == Int(X509_V_OK) ? record?.proof : nil
+    }
+
+    /// What was written down is no longer needed.
+    func forgetProof() { record = nil }
 
     /// `moved(0)` when the client has closed.
     func receive(into buffer: UnsafeMutableRawBufferPointer) -> Connection.Attempt {

@@ -54,6 +54,7 @@ import Transport
         case .opening: _ = SCRAMAttempt(wire: body)?.opening
         case .ended: _ = body.first.flatMap { GateEnd(code: $0) }?.reason
         case .proxied: if let peer = PeerAddress(wire: body) { #expect(PeerAddress(wire: peer.wire) == peer) }
+        case .certificate: if let attempt = CertificateAttempt(wire: body) { #expect(attempt.wire == body) }
         case .secured, .handover, .clientFinal: break
         }
     }
@@ -76,7 +77,7 @@ import Transport
     }
 
     private static let allowances = [
-        DueMessages(tlsIsPossible: true, scramIsPossible: true, attempts: 3),
+        DueMessages(tlsIsPossible: true, scramIsPossible: true, certificatesArePossible: true, attempts: 3),
         DueMessages(tlsIsPossible: false, scramIsPossible: false, attempts: 1), .afterLogin,
         DueMessages(tlsIsPossible: true, scramIsPossible: true, attempts: 3, isProxied: true),
     ]
@@ -86,7 +87,7 @@ import Transport
         var count: [GateMessage: Int] = [:]
         for kind in hearing.heard { count[kind, default: 0] += 1 }
         let most: [GateMessage: Int] = [
-            [.secured: 1, .credentials: 3, .opening: 3, .ended: 1], [.credentials: 1, .ended: 1], [.handover: 1],
+            [.secured: 1, .credentials: 3, .opening: 3, .certificate: 3, .ended: 1], [.credentials: 1, .ended: 1], [.handover: 1],
             [.proxied: 1, .secured: 1, .credentials: 3, .opening: 3, .ended: 1],
         ][allowance]
         for (kind, times) in count { #expect(times <= most[kind] ?? 0, "\(kind) \(times) times") }

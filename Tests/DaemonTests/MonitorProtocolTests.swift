@@ -15,7 +15,8 @@ import Transport
         let gate: Descriptor
         var channel: GateChannel
 
-        init(_ due: DueMessages = DueMessages(tlsIsPossible: true, scramIsPossible: true, attempts: 3), atMost time: Duration = .seconds(60)) throws {
+        init(_ due: DueMessages = DueMessages(tlsIsPossible: true, scramIsPossible: true, certificatesArePossible: true, attempts: 3),
+             atMost time: Duration = .seconds(60)) throws {
             let (first, second) = try Descriptor.streamPair().release()
             gate = Descriptor(owning: first)
             channel = GateChannel(connection: Connection(descriptor: second), due: due, deadline: Deadline(after: time))
@@ -65,9 +66,38 @@ import Transport
         #expect(throws: GateChannel.Failure.notDue(kind: 1, length: 0)) { try pair.channel.next() }
     }
 
+    @Test("certificates that nobody asked for are not shown")
+    func impossibleCertificate() throws {
+        var pair = try Pair(DueMessages(tlsIsPossible: true, scramIsPossible: true, attempts: 3))
+        pair.says(GateMessage.certificate.frame([]))
+        #expect(throws: GateChannel.Failure.notDue(kind: 8, length: 0)) { try pair.channel.next() }
+    }
+
+    @Test func certificateRoundTrip() throws {
+        let attempt = CertificateAttempt(identity: Array("a@example.org".utf8), proof: [1, 2, 3])
+        #expect(CertificateAttempt(wire: attempt.wire) == attempt)
+        #expect(GateMessage.certificate.longest <= Int(UInt16.max))
+        for count in attempt.wire.indices { #expect(CertificateAttempt(wire: Array(attempt.wire.prefix(count))) == nil) }
+        #expect(CertificateAttempt(wire: attempt.wire + [0]) == nil)
+    }
+
+    @Test func verifierRoundTrip() throws {
+        let long = String(repeating: "x", count: 256)
+        for (said, heard) in [
+            (VerifierResult.refused(reason: "expired"), VerifierResult.refused(reason: "expired")),
+            (.certificate(ClientCertificate(subject: "CN=a", names: [])), .certificate(ClientCertificate(subject: "CN=a", names: []))),
+            (.certificate(ClientCertificate(subject: "CN=a", names: [long, "b"] + [String](repeating: "c", count: 20))),
+             .certificate(ClientCertificate(subject: "CN=a", names: ["b"] + [String](repeating: "c", count: 15)))),
+        ] {
+            #expect(VerifierResult(wire: said.wire) == heard)
+        }
+        #expect(VerifierResult(wire: []) == nil && VerifierResult(wire: [2]) == nil && VerifierResult(wire: [1, 0]) == nil)
+    }
+
     @Test("a proxy is heard first, and nothing else before", arguments: GateMessage.allCases)
     func proxied(kind: GateMessage) throws {
-        let due = DueMessages(tlsIsPossible: true, scramIsPossible: true, attempts: 1, isProxied: true)
+        let due = DueMessages(
+            tlsIsPossible: true, scramIsPossible: true, certificatesArePossible: true, attempts: 1, isProxied: true)
         var pair = try Pair(due)
         pair.says(kind.frame([]))
         if kind == .proxied || kind == .ended {

@@ -15,12 +15,16 @@ public final class MailClient {
         public let description: String
     }
 
-    /// - Parameter tls: whether TLS begins with the first byte.
-    public init(port: Int, host: String = "127.0.0.1", tls: Bool = false) throws {
+    /// - Parameters:
+    ///   - tls: whether TLS begins with the first byte.
+    ///   - identity: what the client shows if it is asked for a certificate.
+    public init(
+        port: Int, host: String = "127.0.0.1", tls: Bool = false, identity: CertificateAuthority.Identity? = nil
+    ) throws {
         // OpenSSL writes to whoever has hung up; so does a server that runs in this process.
         signal(SIGPIPE, SIG_IGN)
         descriptor = try Self.connect(host, port)
-        if tls { try startTLS() }
+        if tls { try startTLS(identity) }
     }
 
     deinit { close() }
@@ -35,10 +39,15 @@ public final class MailClient {
         Glibc.close(descriptor)
     }
 
-    /// Makes the handshake; the certificate is not looked at.
-    public func startTLS() throws {
+    /// Makes the handshake; the server's certificate is not looked at.
+    public func startTLS(_ identity: CertificateAuthority.Identity? = nil) throws {
         guard let context = SSL_CTX_new(TLS_client_method()) else { throw Failure(description: "no TLS context") }
         defer { SSL_CTX_free(context) }
+        if let identity {
+            guard SSL_CTX_use_certificate_file(context, identity.certificate, SSL_FILETYPE_PEM) == 1,
+                  SSL_CTX_use_PrivateKey_file(context, identity.key, SSL_FILETYPE_PEM) == 1
+            else { throw Failure(description: "the client has no such certificate") }
+        }
         guard let ssl = SSL_new(context) else { throw Failure(description: "no TLS") }
         tls = ssl
         guard SSL_set_fd(ssl, descriptor) == 1, SSL_connect(ssl) == 1 else {

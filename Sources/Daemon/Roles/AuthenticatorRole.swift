@@ -12,6 +12,8 @@ enum AuthenticatorQuestion {
     case opening(SCRAMOpening)
     /// Whether it has the password.
     case clientFinal([UInt8], SCRAMOpening, challenge: [UInt8], binding: [UInt8])
+    /// Whether there is an account for somebody whom a certificate names.
+    case certified(user: String)
 }
 
 /// The process that asks PAM and reads the password file: root, and gone after one question, with all that modules have read
@@ -44,6 +46,8 @@ private func reply(to question: AuthenticatorQuestion, peer: PeerAddress, _ acco
             return .challenge(try accounts.challenge(opening))
         case .clientFinal(let clientFinal, let opening, let challenge, let binding):
             return .accepted(try accounts.finish(opening, challenge: challenge, clientFinal: clientFinal, binding: binding))
+        case .certified(let user):
+            return .accepted(try accounts.logIn(certifiedAs: user, peer: peer.host))
         }
     } catch {
         return .refused(error.verdict, reason: error.reason)

@@ -21,6 +21,8 @@ enum GateMessage: UInt8, CaseIterable {
     case clientFinal = 6
     /// For whom a proxy has said to connect: `PeerAddress`, or nothing if for itself.
     case proxied = 7
+    /// What shows that the client has the key of its certificate, and as whom it wants in.
+    case certificate = 8
 
     static let headerLength = 3
 
@@ -35,6 +37,7 @@ enum GateMessage: UInt8, CaseIterable {
         // One more than it may be: that is how much of one that is too long gets here.
         case .clientFinal: SCRAM.longestMessage + 1
         case .proxied: PeerAddress.longestWire
+        case .certificate: 4 + CertificateAttempt.longestIdentity + 4 + CertificateProof.longest
         }
     }
 
@@ -53,9 +56,12 @@ struct DueMessages {
     /// Before login.
     ///
     /// - Parameter isProxied: whether the peer is a proxy that is believed; then nothing else comes before it has spoken.
-    init(tlsIsPossible: Bool, scramIsPossible: Bool, attempts: Int, isProxied: Bool = false) {
+    init(
+        tlsIsPossible: Bool, scramIsPossible: Bool, certificatesArePossible: Bool = false, attempts: Int, isProxied: Bool = false
+    ) {
         let messages: [GateMessage: Int] = [
-            .secured: tlsIsPossible ? 1 : 0, .credentials: attempts, .opening: scramIsPossible ? attempts : 0, .ended: 1,
+            .secured: tlsIsPossible ? 1 : 0, .credentials: attempts, .opening: scramIsPossible ? attempts : 0,
+            .certificate: certificatesArePossible ? attempts : 0, .ended: 1,
         ]
         left = isProxied ? [.proxied: 1, .ended: 1] : messages
         afterProxied = isProxied ? messages : nil
@@ -141,34 +147,40 @@ struct GateChannel {
     }
 }
 
-/// What a gate waits for: the first thing that it hears from its monitor, 1 byte and a descriptor.
+/// What a gate waits for: the first thing that it hears from its monitor, 1 byte, a challenge if certificates are asked for, and
+/// a descriptor.
 struct GateClient {
     /// Non-blocking.
     let socket: Int32
     let usesImplicitTLS: Bool
     /// Whether it is a proxy, which must tell for whom it connects.
     let isProxy: Bool
+    /// See `CertificateProof`.
+    let challenge: [UInt8]?
 
-    init(socket: Int32, usesImplicitTLS: Bool, isProxy: Bool) {
+    init(socket: Int32, usesImplicitTLS: Bool, isProxy: Bool, challenge: [UInt8]? = nil) {
         self.socket = socket
         self.usesImplicitTLS = usesImplicitTLS
         self.isProxy = isProxy
+        self.challenge = challenge
     }
 
     /// Waits; `nil` if the monitor ends first.
     init?(from channel: Int32) {
-        var byte: UInt8 = 0
+        var bytes = [UInt8](repeating: 0, count: 1 + CertificateProof.challengeLength)
         var socket: Int32 = -1
         var count: Int
-        repeat { count = clinux_receive_message(channel, &byte, 1, &socket, 0) } while count < 0 && errno == EINTR
-        guard count == 1, socket >= 0, byte <= 3 else { return nil }
-        self.init(socket: socket, usesImplicitTLS: byte & 1 != 0, isProxy: byte & 2 != 0)
+        repeat { count = clinux_receive_message(channel, &bytes, bytes.count, &socket, 0) } while count < 0 && errno == EINTR
+        guard count == 1 || count == bytes.count, socket >= 0, bytes[0] <= 3 else { return nil }
+        self.init(
+            socket: socket, usesImplicitTLS: bytes[0] & 1 != 0, isProxy: bytes[0] & 2 != 0,
+            challenge: count > 1 ? Array(bytes[1...]) : nil)
     }
 
     /// - Returns: whether it is on its way.
     func send(to channel: Int32) -> Bool {
-        var byte: UInt8 = (usesImplicitTLS ? 1 : 0) | (isProxy ? 2 : 0)
-        return clinux_send_message(channel, &byte, 1, socket, 0) == 1
+        let bytes = [(usesImplicitTLS ? 1 : 0) | (isProxy ? 2 : 0)] + (challenge ?? [])
+        return clinux_send_message(channel, bytes, bytes.count, socket, 0) == bytes.count
     }
 }
 
@@ -213,6 +225,24 @@ extension SCRAMAttempt {
               let clientFirst = reader.string(atMost: SCRAM.longestMessage), reader.isAtEnd
         else { return nil }
         self.init(clientFirst: Array(clientFirst), isPlus: flags & 1 != 0, binding: flags & 2 != 0 ? Array(binding) : nil)
+    }
+}
+
+/// The body of `GateMessage.certificate`.
+extension CertificateAttempt {
+    var wire: [UInt8] {
+        var writer = WireWriter(capacity: identity.count + proof.count + 8)
+        writer.string(identity)
+        writer.string(proof)
+        return writer.bytes
+    }
+
+    init?(wire: [UInt8]) {
+        var reader = WireReader(wire)
+        guard let identity = reader.string(atMost: Self.longestIdentity),
+              let proof = reader.string(atMost: CertificateProof.longest), reader.isAtEnd
+        else { return nil }
+        self.init(identity: Array(identity), proof: Array(proof))
     }
 }
 

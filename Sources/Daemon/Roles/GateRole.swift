@@ -67,6 +67,7 @@ private func serve(_ client: GateClient, channel descriptor: Int32, _ prepared: 
     var rules = prepared
     rules.usesImplicitTLS = client.usesImplicitTLS
     rules.expectsProxyHeader = client.isProxy
+    rules.certificateChallenge = client.challenge
     let connection = Connection(descriptor: client.socket, shutdown: descriptor)
     let channel = MonitorChannel(descriptor: descriptor)
     let end = Gate(connection: connection, rules: rules, monitor: channel).run()
@@ -118,6 +119,11 @@ final class MonitorChannel: GateMonitor {
 
     func judge(clientFinal: [UInt8]) throws(ConnectionEnd) -> Answer {
         try send(.clientFinal, clientFinal)
+        return try answer()
+    }
+
+    func judge(_ attempt: CertificateAttempt) throws(ConnectionEnd) -> Answer {
+        try send(.certificate, attempt.wire)
         return try answer()
     }
 

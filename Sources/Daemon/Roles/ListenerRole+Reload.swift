@@ -63,13 +63,11 @@ extension ListenerRole {
     mutating func renewCertificatesIfChanged() {
         guard certificates.hasChanged() else { return }
         do throws(TLSContextError) {
-            let renewed = try TLSContext(certificates: household.settings.certificates, keys: household.settings.keys)
-            renewed.warmUp()
-            household.tls = renewed
+            household.tls = try household.settings.makeTLS()
             clinux_seal_heap()
             children.dismissSpares()
             logger.notice("certificates read again")
-            for warning in renewed.warnings { logger.warning("\(warning)") }
+            for warning in household.tls?.warnings ?? [] { logger.warning("\(warning)") }
             planWarnings()
         } catch {
             for problem in error.problems {

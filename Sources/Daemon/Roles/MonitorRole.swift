@@ -21,8 +21,9 @@ func runMonitor(line: Line, _ page: SessionPages.Page?, _ household: Household) 
     let emptyDirectory = household.emptyDirectory.descriptor
     closeAll(but: [line.descriptor, household.signals.end, emptyDirectory] + household.logDescriptors)
     let gate = GateProcess(household, page)
-    close(emptyDirectory)                       // which only a gate needs,
-    household.tls?.wipe()                       // as it does the private key
+    // Which only gates need, and those who look at certificates.
+    if household.tls?.asksForCertificates != true { close(emptyDirectory) }
+    household.tls?.wipe()                       // the private key, which only gates need
     guard line.say(Report.ready(gate: gate.pid)) else { _exit(0) }
 
     let (client, peer) = awaitClient(line, gate, household)
@@ -47,7 +48,8 @@ private func awaitClient(_ line: Line, _ gate: GateProcess, _ household: Househo
         case .message(.serve(let usesImplicitTLS), let socket?):
             let peer = PeerAddress(peerOf: socket)
             let isProxy = peer.address.map { household.proxies.contains($0) } ?? false
-            return (GateClient(socket: socket, usesImplicitTLS: usesImplicitTLS, isProxy: isProxy), peer)
+            let challenge = household.tls?.asksForCertificates == true ? CertificateProof.freshChallenge() : nil
+            return (GateClient(socket: socket, usesImplicitTLS: usesImplicitTLS, isProxy: isProxy, challenge: challenge), peer)
         case .nothing: continue
         case .end, .nonsense, .message: break
         }
@@ -57,16 +59,18 @@ private func awaitClient(_ line: Line, _ gate: GateProcess, _ household: Househo
 }
 
 struct MonitorRole: ~Copyable {
-    private let household: Household
-    private let line: Line
+    let household: Household
+    let line: Line
     private let page: SessionPages.Page?
     private let gate: GateProcess
     /// The client's socket; `nil` once only the gate can use it, because TLS has begun.
     private var client: Int32?
     /// The client, also when a proxy has brought it.
     private var peer: PeerAddress
-    private var logger: Logger
-    private var channel: GateChannel
+    private(set) var logger: Logger
+    private(set) var channel: GateChannel
+    /// What the client must have signed, if it has a certificate.
+    let challenge: [UInt8]?
     private var failures = 0
     /// TLS's version.
     private var tls: String?
@@ -93,11 +97,13 @@ struct MonitorRole: ~Copyable {
         self.client = client.usesImplicitTLS ? nil : client.socket
         self.peer = peer
         self.logger = logger
+        challenge = client.challenge
         self.channel = GateChannel(
             connection: gate.channel,
             due: DueMessages(
                 tlsIsPossible: household.tls != nil,
                 scramIsPossible: household.accounts.mechanisms.contains(where: \.isSCRAM),
+                certificatesArePossible: client.challenge != nil && household.accounts.mechanisms.contains(.external),
                 attempts: household.policy.attempts, isProxied: client.isProxy),
             deadline: Deadline(after: household.policy.timeLimit + Self.slack))
     }
@@ -106,7 +112,9 @@ struct MonitorRole: ~Copyable {
         do throws(GateChannel.Failure) {
             while true {
                 // The password is gone from this process, which is to be the session.
-                if let admission = try step() { runSession(login(admission), household, logger) }
+                guard let admission = try step() else { continue }
+                if household.tls?.asksForCertificates == true { close(household.emptyDirectory.descriptor) }
+                runSession(login(admission), household, logger)
             }
         } catch {
             give(up: error)
@@ -124,6 +132,7 @@ struct MonitorRole: ~Copyable {
         case .credentials: return try hearCredentials(message)
         case .opening: try hearOpening(message)
         case .clientFinal: return try hearClientFinal(message)
+        case .certificate: return try hearCertificate(message)
         case .ended:
             guard let end = GateEnd(code: try channel.body(of: message).first ?? .max) else { throw message.violation }
             logger.info("end without login", metadata: ["reason": "\(end.reason)"])
@@ -212,7 +221,7 @@ struct MonitorRole: ~Copyable {
     }
 
     /// Whether the listener has had enough of where this client comes from; then it has been told.
-    private func isRefused() throws(GateChannel.Failure) -> Bool {
+    func isRefused() throws(GateChannel.Failure) -> Bool {
         guard case .message(.refuse(let notice), _) = line.hear(Order.self) else { return false }
         logger.notice("login refused", metadata: ["reason": "\(notice.text)"])
         try channel.answer(Answer(notice))
@@ -221,7 +230,7 @@ struct MonitorRole: ~Copyable {
 
     /// A failure is answered late, counted from when the attempt was made: that somebody is not there must not be told by
     /// how long it took to find out.
-    private mutating func conclude(
+    mutating func conclude(
         _ result: AuthenticatorResult, _ mechanism: LoginAttempt.Mechanism, user: String?,
         // Of SCRAM nobody here can tell whether the password is the same as before.
         mark: UInt16 = .random(in: .min ... .max), _ started: ContinuousClock.Instant
@@ -253,37 +262,47 @@ struct MonitorRole: ~Copyable {
     }
 
     /// Has PAM asked, or the password file, by a process that lives no longer than that.
-    private func ask(_ question: AuthenticatorQuestion) -> AuthenticatorResult {
+    func ask(_ question: AuthenticatorQuestion) -> AuthenticatorResult {
+        switch answer(of: "authenticator", { runAuthenticator(question, answer: $0, peer: peer, household) }) {
+        case .success(let bytes): AuthenticatorResult(wire: bytes) ?? .refused(.unavailable, reason: "PAM did not answer")
+        case .failure(let silence): .refused(.unavailable, reason: silence.reason)
+        }
+    }
+
+    /// Why a process that was asked said nothing.
+    struct Silence: Error {
+        var reason: String
+    }
+
+    /// What a process of its own writes for us until it ends.
+    func answer(of name: String, _ body: (_ answer: Int32) -> Never) -> Result<[UInt8], Silence> {
         let answer: DescriptorPair
         do throws(Errno) {
             answer = try Descriptor.pipe()
         } catch {
-            return .refused(.unavailable, reason: "pipe: \(error)")
+            return .failure(Silence(reason: "pipe: \(error)"))
         }
         let (reading, writing) = answer.release()
         let child = fork()
         if child == 0 {
             SessionPages.drop(page)
-            runAuthenticator(question, answer: writing, peer: peer, household)
+            body(writing)
         }
         close(writing)
         defer { close(reading) }
-        guard child > 0 else { return .refused(.unavailable, reason: "fork: \(Errno(rawValue: errno))") }
+        guard child > 0 else { return .failure(Silence(reason: "fork: \(Errno(rawValue: errno))")) }
 
         let bytes = AuthenticatorResult.receive(from: reading, orUntil: household.signals.end)
         if bytes == nil { kill(child, SIGKILL) }
         switch ProcessEnd(waitingFor: child) {
         case .exited: break
         case .killed(let signal) where bytes != nil:
-            logger.critical("authenticator crashed", metadata: ["signal": "\(ProcessEnd.name(of: signal))"])
+            logger.critical("\(name) crashed", metadata: ["signal": "\(ProcessEnd.name(of: signal))"])
             _ = line.say(Report.crashed(signal: signal))
         case .killed: break
         }
-        guard let bytes else {
-            // The next wait finds out if it is the daemon that ends.
-            return .refused(.unavailable, reason: "PAM did not answer in time")
-        }
-        return AuthenticatorResult(wire: bytes) ?? .refused(.unavailable, reason: "PAM did not answer")
+        // The next wait finds out if it is the daemon that ends.
+        return bytes.map { .success($0) } ?? .failure(Silence(reason: "the \(name) did not answer in time"))
     }
 
     // MARK: - The end

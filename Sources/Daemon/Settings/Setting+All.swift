@@ -52,10 +52,21 @@ extension Setting {
                 "A domain that users may write after their names, with an `@`; it is left out. `*` is any.",
                 default: "none"),
         Setting("sasl", nil, .oneOf("MECHANISM"), \.mechanisms, separator: ",",
-                "What AUTHENTICATE offers: `scram-sha-256-plus`, `scram-sha-256`, `plain` and `login`.",
+                "What AUTHENTICATE offers: `external` (see --client-ca), `scram-sha-256-plus`, `scram-sha-256`, `plain` and `login`.",
                 details: "A client takes the best one, and does not try another if that fails: so offer SCRAM only if all users "
-                    + "have a password for it.",
+                    + "have a password for it. Where `external` is the only one, LOGIN is refused too.",
                 default: "all, but SCRAM only if all users are in --password-file with a password for it and --pam is no"),
+        Setting("client-ca", nil, .text("FILE"), \.clientAuthorities,
+                "A PEM file with the certificates of those who vouch for clients. With it, whoever shows such a certificate over "
+                    + "TLS 1.3 may log in with AUTHENTICATE EXTERNAL, without a password.",
+                details: "It may hold lists of certificates that were revoked (CRL) too; if there is one, each authority must have "
+                    + "one. Nobody is turned away who has no certificate.",
+                default: "none", [.needsFork]),
+        Setting("certificate-name", nil, .oneOf("WHERE"), \.certificateName,
+                "Where a client's certificate says who the user is: `email`, an address of mail among the subject's alternative "
+                    + "names, or `cn`, the subject's common name.",
+                details: "What it says is taken as LOGIN would take it, but for labels of app passwords: --login-domain holds.",
+                [.needsFork]),
         Setting("gate-user", nil, .text("ACCOUNT"), \.gateUser,
                 "The account of the processes that talk to strangers, with --fork.",
                 default: "imapd if there is one, else nobody"),
@@ -120,6 +131,9 @@ extension Setting {
                 "What must be owed before anybody is refused.", [.needsFork]),
         Setting("penalty-longest", nil, .seconds(1...604_800), \.limits.penalties.longest, "The most that can be owed.",
                 [.needsFork]),
+        Setting("session-memory", nil, .bytes(1 << 20...1 << 40), \.sessionMemory,
+                "Memory that one session may use, beside what all share. One that would need more ends, and the log says so; "
+                    + "nobody else is concerned.", [.needsFork]),
         Setting("idle-timeout", nil, .time(1800...604_800), \.idleTimeout,
                 "Silence after which a client is logged out; not while it waits with IDLE."),
         Setting("keepalive", nil, .time(0...32_400), \.keepalive,

@@ -27,6 +27,8 @@ public struct Settings: Sendable {
     public var tls = false
     public var certificates: [String] = []
     public var keys: [String] = []
+    public var clientAuthorities: String?
+    public var certificateName = CertificateName.email
     public var fork = false
     public var user: User?
     public var allowPlaintextLogin = false
@@ -53,6 +55,7 @@ public struct Settings: Sendable {
     /// `nil` is nobody; empty is this machine.
     var exempt: [IPNetwork?] = []
     var proxies: [IPNetwork] = []
+    public var sessionMemory: UInt = 1 << 30
     public var idleTimeout: Duration = .seconds(1800)
     public var keepalive: Duration = .seconds(240)
     public var failureDelay: Duration = .seconds(1)
@@ -116,6 +119,16 @@ public struct Settings: Sendable {
         if !exempt.isEmpty { limits.exempt = IPNetworkSet(exempt.compactMap { $0 }) }
         limits.proxies = IPNetworkSet(proxies)
         return limits
+    }
+
+    /// Of their own and of those who vouch for clients.
+    var certificateFiles: [String] { wantsTLS ? certificates + keys + (clientAuthorities.map { [$0] } ?? []) : [] }
+
+    /// Made of the files as they are now.
+    func makeTLS() throws(TLSContextError) -> TLSContext {
+        let context = try TLSContext(certificates: certificates, keys: keys, clientAuthorities: clientAuthorities)
+        context.warmUp()
+        return context
     }
 
     /// Whether there is to be TLS of any kind.

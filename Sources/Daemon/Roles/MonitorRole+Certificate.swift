@@ -1,0 +1,36 @@
+import Authentication
+import Gate
+import Transport
+
+/// A certificate is believed if it shows itself to be good to a process that no stranger talks to (`runVerifier`).
+extension MonitorRole {
+    mutating func hearCertificate(_ message: GateChannel.Announced) throws(GateChannel.Failure) -> Admission? {
+        guard let attempt = CertificateAttempt(wire: try channel.body(of: message)), let challenge else { throw message.violation }
+        if try isRefused() { return nil }
+        let started = ContinuousClock.now
+        switch verify(attempt.proof, challenge) {
+        case .refused(let reason):
+            return try conclude(.refused(.rejected, reason: reason), .external, user: nil, started)
+        case .certificate(let certificate):
+            logger.info("certificate", metadata: ["subject": "\(certificate.subject)"])
+            guard let user = Self.user(attempt.identity, certificate) else {
+                return try conclude(.refused(.rejected, reason: "the certificate is another\'s"), .external, user: nil, started)
+            }
+            return try conclude(ask(.certified(user: user)), .external, user: user, started)
+        }
+    }
+
+    /// As whom a client with this certificate comes in: whom it asks for, if that is one of those that the certificate names,
+    /// or else the first of them. `nil` if there is nobody.
+    static func user(_ identity: [UInt8], _ certificate: ClientCertificate) -> String? {
+        let names = certificate.names.filter { Credentials(user: Array($0.utf8), password: Secret([])) != nil }
+        return identity.isEmpty ? names.first : names.first { $0.utf8.elementsEqual(identity) }
+    }
+
+    private func verify(_ proof: [UInt8], _ challenge: [UInt8]) -> VerifierResult {
+        switch answer(of: "verifier", { runVerifier(proof, challenge, answer: $0, household) }) {
+        case .success(let bytes): VerifierResult(wire: bytes) ?? .refused(reason: "the verifier does not make sense")
+        case .failure(let silence): .refused(reason: silence.reason)
+        }
+    }
+}
