@@ -44,6 +44,31 @@ import Transport
         #expect(try daemon.client().command("NOOP").last!.contains(" OK "))
     }
 
+    @Test("a session that needs more memory than it may have ends alone, and the log tells why", .enabled(if: isRoot, needsRoot))
+    func limit() async throws {
+        let daemon = try await ForkedDaemon(["--allow-plaintext-login", "--session-memory", "1M"])
+        let other = try daemon.client(), client = try daemon.client()
+        #expect(try daemon.logIn(other).contains(" OK "))
+        #expect(try daemon.logIn(client).contains(" OK "))
+        let arrivals = daemon.user.home + "/Maildir/new"
+        for number in 0..<20_000 {
+            let file = open("\(arrivals)/\(number).with-a-name-that-is-not-too-short.example.org", O_WRONLY | O_CREAT, 0o644)
+            try #require(file >= 0)
+            close(file)
+        }
+        try client.send("a SELECT INBOX\r\n")
+        #expect(try client.rest().contains { $0.hasPrefix("a ") } == false)
+        let line = try await daemon.daemon.line { $0.contains("session needed too much memory") }
+        #expect(line.contains("user=\(daemon.user.name)") && line.contains("setting=session-memory"), "\(line)")
+        #expect(try other.command("NOOP").last!.contains(" OK "))
+        // It is no crash, which would cost the user.
+        #expect(try daemon.logIn(daemon.client()).contains(" OK "), "\(daemon.daemon.log)")
+        let usual = try await ForkedDaemon(user: daemon.user, pam: .unix(), ["--allow-plaintext-login"])
+        let again = try usual.client()
+        #expect(try usual.logIn(again).contains(" OK "))
+        #expect(try again.command("SELECT INBOX").last!.contains(" OK "))
+    }
+
     /// Some 130 and 200 KiB in a release build. A debug build needs more; but what this looks for, pages of the parent's that
     /// are copied for nothing, costs hundreds.
     @Test("idle sessions and gates have few pages of their own", .enabled(if: isRoot, needsRoot))

@@ -114,6 +114,9 @@ struct clinux_work *_Nonnull clinux_work(void);
 int clinux_sync(int fd);
 int clinux_sync_data(int fd);
 
+/* From now on, a process that ends itself because there is no memory (setrlimit(2)) does so with this status. */
+void clinux_exit_without_memory(int status);
+
 /* malloc_trim(3): pages of the heap that are free go back to the system. */
 void clinux_release_free_memory(void);
 /* The same for the stack below the caller, of a process that has one thread. */

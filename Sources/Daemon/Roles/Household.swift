@@ -26,6 +26,8 @@ package final class Household {
     let emptyDirectory: EmptyDirectory
     /// Virtual memory that a gate may have, in bytes: what the daemon has, and room for one connection.
     private(set) var gateMemory: UInt
+    /// Memory of its own that a session may have, in bytes, as RLIMIT_DATA counts it.
+    private(set) var sessionMemory: UInt
     /// Descriptors that a process may have, as the daemon was started: its listener may have as many as it can get.
     let descriptorLimit: UInt
     var policy: LoginPolicy
@@ -65,7 +67,7 @@ package final class Household {
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         descriptorLimit = limit.rlim_cur
-        gateMemory = Self.addressSpace() &+ 128 << 20
+        (gateMemory, sessionMemory) = Self.memory(settings)
     }
 
     /// What children inherit from now on.
@@ -82,17 +84,26 @@ package final class Household {
         sandbox = preparation.sandbox
         proxies = IPNetworkSet(preparation.settings.proxies)
         if let account = preparation.gateAccount { gateAccount = account }
-        gateMemory = Self.addressSpace() &+ 128 << 20
+        (gateMemory, sessionMemory) = Self.memory(settings)
     }
 
-    /// Of this process, in bytes (proc(5), /proc/self/statm).
-    private static func addressSpace() -> UInt {
+    /// What children may have: what this process has, and something for themselves.
+    private static func memory(_ settings: Settings) -> (gate: UInt, session: UInt) {
+        let sizes = sizes()
+        return (sizes.addressSpace &+ 128 << 20, sizes.data.addingReportingOverflow(settings.sessionMemory).partialValue)
+    }
+
+    /// Of this process, in bytes: all that is mapped, and what is writable of it and nobody else's (proc(5), /proc/self/statm).
+    private static func sizes() -> (addressSpace: UInt, data: UInt) {
+        let unknown: (UInt, UInt) = (1 << 30, 1 << 30)
         let descriptor = open("/proc/self/statm", O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return 1 << 30 }
+        guard descriptor >= 0 else { return unknown }
         defer { close(descriptor) }
         var bytes = [UInt8](repeating: 0, count: 128)
         let count = max(0, read(descriptor, &bytes, bytes.count))
-        let pages = UInt(String(decoding: bytes[..<count].prefix { $0 != 0x20 }, as: UTF8.self))
-        return pages.map { $0 * UInt(sysconf(Int32(_SC_PAGESIZE))) } ?? 1 << 30
+        let pages = String(decoding: bytes[..<count], as: UTF8.self).split(separator: " ").compactMap { UInt($0) }
+        guard pages.count >= 6 else { return unknown }
+        let size = UInt(sysconf(Int32(_SC_PAGESIZE)))
+        return (pages[0] * size, pages[5] * size)
     }
 }

@@ -326,6 +326,13 @@ struct ListenerRole {
         switch end {
         // Who ended with its gate has told of that.
         case .exited(0), .exited(ProcessEnd.withCrashedGate): break
+        case .exited(ProcessEnd.withoutMemory):
+            logger.error(
+                "session needed too much memory",
+                metadata: [
+                    "peer": "\(peer)", "user": "\(child.user ?? "")", "process": "\(process)",
+                    "limit": "\(household.settings.sessionMemory)", "setting": "session-memory",
+                ])
         case .exited(let status):
             logger.error("process failed", metadata: ["peer": "\(peer)", "process": "\(process)", "status": "\(status)"])
         case .killed(let signal):

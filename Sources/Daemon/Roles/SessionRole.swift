@@ -53,6 +53,8 @@ package func enterSession(_ account: Account, line: Int32, _ household: Househol
     umask(0o077)
     limit(RLIMIT_CORE, to: 0)
     limit(__RLIMIT_NPROC, to: 0)
+    limit(RLIMIT_DATA, to: household.sessionMemory)
+    clinux_exit_without_memory(ProcessEnd.withoutMemory)
     becomeForGood(account)                      // root
     enterHome(account.home)
     let directories = try household.store.directories(user: account.name, home: account.home)

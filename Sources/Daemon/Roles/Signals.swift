@@ -73,6 +73,8 @@ package enum ProcessEnd: Equatable {
 
     /// The status of a session whose gate has crashed.
     static let withCrashedGate: Int32 = 3
+    /// The status of a session that would have needed more memory than it may have.
+    static let withoutMemory: Int32 = 4
 
     /// Whether it may have been an attack that failed. An administrator's kill(1) and the kernel's for want of memory are none.
     var isCrash: Bool {
