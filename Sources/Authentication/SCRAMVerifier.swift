@@ -1,7 +1,7 @@
 /// What a server keeps of a password for SCRAM-SHA-256 (RFC 5802 §3, RFC 7677): enough to know who has the password, not
 /// enough to say it to another server.
 ///
-/// Passwords are used as they are sent. SASLprep, which RFC 5802 asks for, changes only those that are not ASCII.
+/// Passwords go through SASLprep; those that it refuses are used as they are, as clients do.
 public struct SCRAMVerifier: Sendable, Equatable {
     public let iterations: Int
     /// 8 to 64 bytes.
@@ -15,6 +15,10 @@ public struct SCRAMVerifier: Sendable, Equatable {
 
     /// Derives one from a password. `iterations` and `salt` are within their bounds.
     public init(password: Secret, salt: [UInt8], iterations: Int) {
+        self.init(prepared: password.prepared ?? password, salt: salt, iterations: iterations)
+    }
+
+    private init(prepared password: Secret, salt: [UInt8], iterations: Int) {
         precondition(Self.allowedIterations.contains(iterations) && Self.allowedSalt.contains(salt.count))
         let salted = Digest.salted(password, salt: salt, iterations: iterations)
         defer { salted.wipe() }
@@ -37,9 +41,14 @@ public struct SCRAMVerifier: Sendable, Equatable {
         serverKey = Digest.hmac(key: key, storedKey)
     }
 
-    /// Whether this is made from `password`.
+    /// Whether this is made from `password`, by somebody who has prepared it or by somebody who has not.
     public func matches(_ password: Secret) -> Bool {
-        let other = SCRAMVerifier(password: password, salt: salt, iterations: iterations)
+        if let prepared = password.prepared, !prepared.matches(password), isMade(of: prepared) { return true }
+        return isMade(of: password)
+    }
+
+    private func isMade(of password: Secret) -> Bool {
+        let other = SCRAMVerifier(prepared: password, salt: salt, iterations: iterations)
         return Digest.areSame(storedKey, other.storedKey)
     }
 }
@@ -65,5 +74,16 @@ extension SCRAMVerifier {
         self.salt = salt
         self.storedKey = storedKey
         self.serverKey = serverKey
+    }
+}
+
+extension Secret {
+    /// As RFC 5802 §2.2 wants it; `nil` if it cannot be that.
+    fileprivate var prepared: Secret? {
+        withBytes { bytes in
+            guard let prepared = SASLprep.prepare(bytes), !prepared.isEmpty else { return nil }
+            defer { prepared.wipe() }
+            return Secret(prepared)
+        }
     }
 }

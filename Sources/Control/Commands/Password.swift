@@ -42,7 +42,7 @@ struct Password: ParsableCommand {
             guard SCRAMVerifier.allowedIterations.contains(iterations) else {
                 throw ValidationError("--iterations is from 4096 to 10000000.")
             }
-            guard PasswordLine.isName(user) else { throw ValidationError("\"\(Output.safe(user))\" cannot be a user's name.") }
+            try checkName(user)
             guard (uid == nil) == (home == nil), gid == nil || uid != nil else {
                 throw ValidationError("--uid and --home go together: whose processes, and where the mail is.")
             }
@@ -84,7 +84,7 @@ struct Password: ParsableCommand {
         @Option(help: ArgumentHelp("The last day on which it is good, such as 2027-01-31.", valueName: "day")) var expires: String?
 
         func validate() throws {
-            guard PasswordLine.isName(user) else { throw ValidationError("\"\(Output.safe(user))\" cannot be a user's name.") }
+            try checkName(user)
             guard PasswordLine.isLabel(label) else { throw ValidationError("\"\(Output.safe(label))\" cannot be a label.") }
             if let expires, Day(expires) == nil { throw ValidationError("--expires is a day like 2027-01-31.") }
         }
@@ -211,6 +211,14 @@ struct Password: ParsableCommand {
                 return Outcome.clean
             }
         }
+    }
+}
+
+private func checkName(_ user: String) throws {
+    guard PasswordLine.isName(user) else { throw ValidationError("\"\(Output.safe(user))\" cannot be a user's name.") }
+    // Clients of SCRAM send it so (RFC 5802 §5.1).
+    guard SASLprep.prepare(user.utf8) == Array(user.utf8) else {
+        throw ValidationError("\"\(Output.safe(user))\" has letters that clients spell otherwise (SASLprep, RFC 4013).")
     }
 }
 
