@@ -185,7 +185,9 @@ struct TLSConnectionTests {
 @Suite("The relay")
 struct RelayTests {
     /// A client of TLS, and the far end of the relay.
-    private func start(_ body: (MailClient, Int32) throws -> Void) async throws {
+    private func start(
+        patience: Duration = .seconds(300), _ body: (MailClient, Int32) throws -> Void
+    ) async throws {
         let certificate = try await Certificate()
         let context = try TLSContext(certificate: certificate.certificate, key: certificate.key)
         let listener = try Listener.listen(host: "127.0.0.1", port: 0, implicitTLS: true)[0]
@@ -195,6 +197,7 @@ struct RelayTests {
         Thread.detachNewThread {
             guard case .connection(let socket) = listener.accept() else { fatalError("nobody has connected") }
             let connection = Connection(descriptor: socket.release())
+            connection.sendTimeout = patience
             if (try? connection.startTLS(context, atMost: .seconds(60))) != nil {
                 Relay(client: connection, session: Descriptor(owning: near)).run()
             }
@@ -231,6 +234,22 @@ struct RelayTests {
             done.wait()
             #expect(received.value == text)
             close(far)
+        }
+    }
+
+    @Test("gives up a client that does not read what it asked for, and holds little of it until then")
+    func slowReader() async throws {
+        try await start(patience: .milliseconds(200)) { client, far in
+            try client.send("all of it, please\r\n")
+            let piece = [UInt8](repeating: 0x61, count: 64 << 10)
+            var taken = 0
+            // Until nobody takes any more, and then until there is nobody.
+            while case let count = send(far, piece, piece.count, Int32(MSG_NOSIGNAL)), count > 0 { taken += count }
+            #expect(errno == EPIPE || errno == ECONNRESET)
+            // What two sockets of the kernel hold, and the relay's own 64 KiB.
+            #expect(taken < 32 << 20, "\(taken) bytes")
+            close(far)
+            client.close()
         }
     }
 
