@@ -89,9 +89,14 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
-// Not part of an ordinary build: Fuzz/README.md.
+// With libFuzzer, which is not part of an ordinary build, or with what it has found: Fuzz/README.md.
+let fuzzed: [Target.Dependency] = [
+    "Daemon", "IMAPSession", "IMAPGrammar", "MailMessage", "Maildir", "MemoryStore", "Gate", "Transport", "Authentication",
+]
 if Context.environment["IMAPD_FUZZ"] != nil {
     package.targets.append(
-        .executableTarget(name: "fuzz", dependencies: ["Daemon", "IMAPSession", "IMAPGrammar", "MailMessage", "Maildir", "MemoryStore"], path: "Fuzz",
-                          exclude: ["README.md"]))
+        .executableTarget(name: "fuzz", dependencies: fuzzed, path: "Fuzz", exclude: ["README.md", "CorpusTests.swift"]))
+} else {
+    package.targets.append(
+        .testTarget(name: "FuzzTests", dependencies: fuzzed + ["TestSupport"], path: "Fuzz", exclude: ["README.md", "Driver.swift"]))
 }

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import IMAPTypes
 import Logging
@@ -8,6 +9,8 @@ import MailStore
 enum Scratch {
     static let path: String = {
         var template = Array("/dev/shm/imapd-fuzz-XXXXXX".utf8CString)
+        // Whoever runs this ends by exit(3), unless it crashes.
+        atexit { _ = clinux_remove_tree(Scratch.path) }
         guard template.withUnsafeMutableBufferPointer({ mkdtemp($0.baseAddress!) }) != nil else { fatalError("no /dev/shm") }
         let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         for name in ["cur", "new", "tmp", "courierimapkeywords"] { mkdir("\(path)/\(name)", 0o700) }

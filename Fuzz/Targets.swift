@@ -11,6 +11,7 @@ nonisolated(unsafe) let targets: [String: (UnsafeRawBufferPointer) -> Void] = [
     "monitor": fuzzMonitor,
     "results": fuzzResults,
     "proxy": fuzzProxy,
+    "handshake": fuzzHandshake,
     "session": fuzzSession,
     "gate": fuzzGate,
 ]

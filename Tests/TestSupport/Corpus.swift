@@ -15,6 +15,21 @@ public enum Corpus {
         return Array(data)
     }
 
+    /// The targets of fuzzing that have inputs here.
+    public static func fuzzed() throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: directory.appending(path: "fuzz").path)
+    }
+
+    /// Inputs of a target, one in a line, in base64; "#" begins what is said about the next.
+    public static func fuzzing(_ target: String) throws -> [[UInt8]] {
+        let file = directory.appending(path: "fuzz/\(target)")
+        guard FileManager.default.fileExists(atPath: file.path) else { return [] }
+        return try String(contentsOf: file, encoding: .utf8).split(separator: "\n").filter { !$0.hasPrefix("#") }.map { line in
+            guard let data = Data(base64Encoded: String(line)) else { throw CocoaError(.fileReadCorruptFile) }
+            return Array(data)
+        }
+    }
+
     /// How many mutations of a message are worth the time.
     public static func rounds(_ usual: Int, of message: [UInt8]) -> Int {
         max(2, message.count > 20_000 ? usual / 10 : usual) * thoroughness

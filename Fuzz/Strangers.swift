@@ -1,4 +1,4 @@
-import Transport
+@testable import Transport
 
 /// What a proxy sends ahead of a client, in pieces. Pieces must not matter, nothing is read beyond the header, and a header has
 /// an end.
@@ -28,4 +28,12 @@ private func header(_ bytes: [UInt8], piece: Int) -> Header? {
 private struct Header: Equatable {
     let header: ProxyHeader
     let length: Int
+}
+
+/// A handshake in which a client has shown a certificate, as a gate that was taken over may show it.
+func fuzzHandshake(_ input: UnsafeRawBufferPointer) {
+    let bytes = Array(input)
+    guard let handshake = TLSHandshake(bytes) else { return }
+    precondition(!handshake.clientCertificates.isEmpty, "nobody has shown anything")
+    precondition(TLSHandshake(Array(bytes.dropLast())) == nil, "it has no end")
 }
