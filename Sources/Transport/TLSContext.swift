@@ -166,6 +166,9 @@ public final class TLSContext: @unchecked Sendable {
                 | copenssl_ignore_unexpected_eof)
         // For TLS 1.2: forward secrecy and authenticated encryption only. TLS 1.3 has nothing else.
         SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20")
+        // No finite fields: with large ones, a client's few bytes would cost us milliseconds (CVE-2002-20001).
+        var groups = Array("X25519:P-256:X448:P-384:P-521".utf8CString)
+        SSL_CTX_ctrl(context, SSL_CTRL_SET_GROUPS_LIST, 0, &groups)
         SSL_CTX_ctrl(
             context, SSL_CTRL_MODE,
             Int(SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER), nil)

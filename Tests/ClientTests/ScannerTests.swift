@@ -21,6 +21,7 @@ import Testing
         for version in ["SSLv2", "SSLv3", "TLSv1.0", "TLSv1.1"] { #expect(line("\(version) ") == "\(version) disabled") }
         for version in ["TLSv1.2", "TLSv1.3"] { #expect(line("\(version) ") == "\(version) enabled") }
         #expect(line("TLSv1.2 not vulnerable to heartbleed") != nil)
+        #expect(!outcome.output.contains("ffdhe"), "\(outcome)")
         #expect(line("Session renegotiation not supported") != nil || line("Secure session renegotiation supported") == nil)
         let found = lines.filter { ["Accepted", "Preferred"].contains($0.first) && $0.count > 4 }.map { $0[4] }
         #expect(!found.isEmpty && Set(found).isSubset(of: cipherSuites), "\(found)\n\(outcome.output)")

@@ -81,6 +81,18 @@ import Testing
         #expect(try verify(shown, name: .cn).get().names == ["Änne"])
     }
 
+    @Test("is good after a HelloRetryRequest")
+    func retried() async throws {
+        let identity = try await authority.issue(emails: ["a@example.org"])
+        let shown = try #require(try proof(identity) { ssl in
+            // The first is what the client guesses, and the server does not want.
+            var groups = Array("ffdhe2048:P-256".utf8CString)
+            SSL_ctrl(ssl, SSL_CTRL_SET_GROUPS_LIST, 0, &groups)
+        })
+        #expect(try verify(shown).get().names == ["a@example.org"])
+        #expect(reason(verify(shown, challenge: [UInt8](2...33))) == "it is of another connection")
+    }
+
     @Test("is not there without a certificate, before TLS 1.3, or where none is asked for")
     func nothing() async throws {
         #expect(try proof(nil) == nil)

@@ -219,6 +219,17 @@ struct HandshakeTests {
         #expect(result == nil)
     }
 
+    @Test("agrees on keys by elliptic curves only", arguments: [
+        ("X25519", true), ("P-256", true), ("ffdhe8192:P-384", true), ("ffdhe2048", false), ("ffdhe8192", false),
+    ])
+    func groups(list: String, agreed: Bool) throws {
+        let result = try Handshake.make(context) { _, ssl in
+            var list = Array(list.utf8CString)
+            #expect(SSL_ctrl(ssl, SSL_CTRL_SET_GROUPS_LIST, 0, &list) == 1)
+        }
+        #expect((result != nil) == agreed)
+    }
+
     @Test("settles on imap when protocols are named, or fails", arguments: [
         ([], "", true), (["imap"], "imap", true), (["h2", "imap"], "imap", true), (["http/1.1"], "", false), (["imap4"], "", false),
     ])
