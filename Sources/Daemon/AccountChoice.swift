@@ -35,7 +35,7 @@ struct AccountChoice {
             errors.append(settings.error(in: "password-file", "it is for --fork; one process serves the one --user"))
         }
         if settings.mechanisms.contains(.external), settings.clientAuthorities == nil {
-            errors.append(settings.error(in: "sasl", "EXTERNAL needs --client-ca: somebody must vouch for clients\' certificates"))
+            errors.append(settings.error(in: "sasl", "EXTERNAL needs --client-ca: somebody must vouch for clients' certificates"))
         }
         if settings.clientAuthorities != nil, !settings.wantsTLS {
             errors.append(settings.error(in: "client-ca", "clients show certificates in TLS, and there is none: give --tls or --cert"))

@@ -90,7 +90,7 @@ package final class Household {
     /// What children may have: what this process has, and something for themselves.
     private static func memory(_ settings: Settings) -> (gate: UInt, session: UInt) {
         let sizes = sizes()
-        return (sizes.addressSpace &+ 128 << 20, sizes.data.addingReportingOverflow(settings.sessionMemory).partialValue)
+        return (sizes.addressSpace &+ 128 << 20, sizes.data &+ settings.sessionMemory)
     }
 
     /// Of this process, in bytes: all that is mapped, and what is writable of it and nobody else's (proc(5), /proc/self/statm).

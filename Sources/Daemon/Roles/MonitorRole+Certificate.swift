@@ -9,12 +9,14 @@ extension MonitorRole {
         if try isRefused() { return nil }
         let started = ContinuousClock.now
         switch verify(attempt.proof, challenge) {
+        case nil:
+            return try conclude(.refused(.unavailable, reason: "the verifier does not answer"), .external, user: nil, started)
         case .refused(let reason):
             return try conclude(.refused(.rejected, reason: reason), .external, user: nil, started)
         case .certificate(let certificate):
             logger.info("certificate", metadata: ["subject": "\(certificate.subject)"])
             guard let user = Self.user(attempt.identity, certificate) else {
-                return try conclude(.refused(.rejected, reason: "the certificate is another\'s"), .external, user: nil, started)
+                return try conclude(.refused(.rejected, reason: "the certificate is another's"), .external, user: nil, started)
             }
             return try conclude(ask(.certified(user: user)), .external, user: user, started)
         }
@@ -27,10 +29,8 @@ extension MonitorRole {
         return identity.isEmpty ? names.first : names.first { $0.utf8.elementsEqual(identity) }
     }
 
-    private func verify(_ proof: [UInt8], _ challenge: [UInt8]) -> VerifierResult {
-        switch answer(of: "verifier", { runVerifier(proof, challenge, answer: $0, household) }) {
-        case .success(let bytes): VerifierResult(wire: bytes) ?? .refused(reason: "the verifier does not make sense")
-        case .failure(let silence): .refused(reason: silence.reason)
-        }
+    private func verify(_ proof: [UInt8], _ challenge: [UInt8]) -> VerifierResult? {
+        let said = answer(of: "verifier") { runVerifier(proof, challenge, answer: $0, household) }
+        return (try? said.get()).flatMap { VerifierResult(wire: $0) }
     }
 }

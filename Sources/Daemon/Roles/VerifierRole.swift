@@ -1,7 +1,7 @@
 import Glibc
 import Transport
 
-/// The process that looks at a client\'s certificate, which anybody may have made: with the rights of a gate, but no gate\'s. It
+/// The process that looks at a client's certificate, which anybody may have made: with the rights of a gate, but no gate's. It
 /// hears nothing, says one thing, and has no connection.
 func runVerifier(_ proof: [UInt8], _ challenge: [UInt8], answer: Int32, _ household: Household) -> Never {
     ProcessTitle.set("verifier")
