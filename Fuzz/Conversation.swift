@@ -51,7 +51,8 @@ private final class Chance: GateMonitor {
 
     private func next(_ accepted: Answer.Outcome) -> Answer {
         defer { bits >>= 1 }
-        return Answer(bits & 1 == 0 ? .rejected : accepted, isLast: bits == 0, message: [UInt8](repeating: 0x41, count: Int(bits)))
+        let message = [UInt8](repeating: 0x41, count: Int(bits))
+        return Answer(bits & 1 == 0 ? .rejected : accepted, isLast: bits == 0, message: message)
     }
 
     func reveal(_ client: PeerAddress?) -> Notice? { nil }
