@@ -52,7 +52,7 @@ extension Setting {
                 "A domain that users may write after their names, with an `@`; it is left out. `*` is any.",
                 default: "none"),
         Setting("sasl", nil, .oneOf("MECHANISM"), \.mechanisms, separator: ",",
-                "What AUTHENTICATE offers: `external` (see --client-ca), `scram-sha-256-plus`, `scram-sha-256`, `plain` and `login`.",
+                "What AUTHENTICATE offers: `external` with --client-ca, `scram-sha-256-plus`, `scram-sha-256`, `plain` and `login`.",
                 details: "A client takes the best one, and does not try another if that fails: so offer SCRAM only if all users "
                     + "have a password for it. Where `external` is the only one, LOGIN is refused too.",
                 default: "all, but SCRAM only if all users are in --password-file with a password for it and --pam is no"),
