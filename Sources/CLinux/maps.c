@@ -50,7 +50,7 @@ static int status_without_memory;
 static void fatal(int signal) {
     (void)signal;
     if (errno == ENOMEM) _exit(status_without_memory);
-    raise(signal); /* which ends the process, as it would have without us. */
+    /* The same happens again, without us: the instruction traps, or abort(3) goes on. */
 }
 
 void clinux_exit_without_memory(int status) {
