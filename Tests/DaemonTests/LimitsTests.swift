@@ -56,10 +56,9 @@ struct LimitsTests {
     @Test("handshakes that do not go on count as connections before login, and end with their time")
     func halfOpen() async throws {
         let daemon = try await daemon(
-            "--max-startups-per-address", "2", "--login-timeout", "2", "--penalty-timeout", "0", implicitTLS: true)
+            "--max-startups-per-address", "2", "--login-timeout", "5", "--penalty-timeout", "0", implicitTLS: true)
         let silent = try (0..<2).map { _ in try MailClient(port: daemon.port) }
         try silent[1].send("\u{16}\u{3}\u{1}")
-        try await eventually("they are served") { daemon.processes("gate").count == 2 }
         #expect(try MailClient(port: daemon.port).rest() == [])
         let line = try await daemon.daemon.line { $0.contains(": refused ") }
         #expect(line.contains("reason=max-startups-per-address"), "\(line)")

@@ -81,7 +81,7 @@ import Transport
         #expect(try client.line()!.hasPrefix("+"))
         for role in ["session", "gate"] {
             let process = try daemon.process(role)
-            try await eventually("\(role): \(Self.privateMemory(process)) KiB") { Self.privateMemory(process) < 400 }
+            try await eventually("\(role): \(Self.privateMemory(process)) KiB") { Self.privateMemory(process) < 450 }
         }
     }
 
