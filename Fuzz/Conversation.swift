@@ -57,6 +57,7 @@ private final class Chance: GateMonitor {
 
     func reveal(_ client: PeerAddress?) -> Notice? { nil }
     func secured(_ information: TLSInformation) {}
+    func identified(_ client: String) {}
     func judge(_ attempt: LoginAttempt) -> Answer { next(.accepted) }
     func challenge(_ attempt: SCRAMAttempt) -> Answer { next(.challenge) }
     func judge(clientFinal: [UInt8]) -> Answer { next(.accepted) }

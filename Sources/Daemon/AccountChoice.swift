@@ -10,7 +10,8 @@ struct AccountChoice {
 
     init(_ settings: Settings, _ errors: inout [StartError]) {
         var directory = AccountDirectory(
-            pam: settings.pam ? .init(name: settings.pamService, directory: settings.pamConfdir) : nil)
+            pam: settings.pam
+                ? .init(name: settings.pamService, directory: settings.pamConfdir, opensSession: settings.pamSession) : nil)
         directory.domains = settings.loginDomains.map { $0.lowercased() }
         directory.firstValidUID = settings.firstValidUID
         directory.passwordUse = PasswordUse(directory: settings.passwordUse ?? Settings.defaultPasswordUse)

@@ -62,7 +62,7 @@ package struct Preparation {
 
         let (sink, logDescriptor) = Self.sink(settings, &errors)
         let level = settings.logLevel
-        logger = Logger(label: "imapd", factory: { _ in LineLogHandler(sink: sink, level: level) })
+        logger = Logger(label: "imapd", factory: { _ in EventLogHandler(sink: sink, level: level) })
         self.logDescriptor = logDescriptor
 
         // Whether things are right can be asked by anybody, and while a server runs.
@@ -117,6 +117,10 @@ package struct Preparation {
         if settings.limits.penalties.begin > settings.limits.penalties.longest {
             errors.append(settings.error(in: "penalty-begin", "more than --penalty-longest is never owed"))
         }
+        let traces = settings.traceDirectory ?? Settings.defaultTraceDirectory
+        if !settings.traced.isEmpty, access(traces + "/.", F_OK) != 0 {
+            errors.append(settings.error(in: "trace", "there is no directory \(traces); make it with mkdir -m 700"))
+        }
         if settings.wantsTLS {
             if given.certificates.isEmpty { settings.certificates = [Settings.defaultCertificate] }
             if given.keys.isEmpty { settings.keys = [Settings.defaultKey] }
@@ -129,10 +133,27 @@ package struct Preparation {
     }
 
     private static func sink(_ settings: Settings, _ errors: inout [StartError]) -> (any LogSink, Int32?) {
-        guard settings.log == .syslog else { return (StandardErrorSink(), nil) }
-        if let sink = SyslogSink(facility: settings.logFacility) { return (sink, sink.descriptor) }
-        errors.append(settings.error(in: "log", "nobody listens at /dev/log; start a syslog daemon, or log to stderr"))
-        return (StandardErrorSink(), nil)
+        let text = StandardErrorSink(format: settings.logFormat)
+        let sink: (any DatagramSink)?
+        switch settings.log {
+        case .stderr: return (text, nil)
+        case nil:
+            // What the journal reads line by line it can also have field by field.
+            sink = StandardErrorSink.isJournal && settings.logFormat == .text ? JournalSink(facility: settings.logFacility) : nil
+        case .syslog:
+            sink = SyslogSink(facility: settings.logFacility, format: settings.logFormat)
+            if sink == nil {
+                errors.append(settings.error(in: "log", "nobody listens at /dev/log; start a syslog daemon, or log to stderr"))
+            }
+        case .journal:
+            sink = JournalSink(facility: settings.logFacility)
+            if sink == nil { errors.append(settings.error(in: "log", "there is no journal here; log to stderr or syslog")) }
+            if settings.logFormat == .json {
+                errors.append(settings.error(in: "log-format", "the journal takes fields, and tells them as JSON itself"))
+            }
+        }
+        guard let sink else { return (text, nil) }
+        return (sink, sink.socket.descriptor)
     }
 
     private static func gateAccount(_ settings: Settings, _ errors: inout [StartError]) -> Account? {

@@ -16,7 +16,8 @@ func runSingleProcess(_ preparation: Preparation) throws(StartErrors) {
         server = try Server(
             listeners: preparation.listeners, store: preparation.store, authenticator: authenticator(settings),
             rules: preparation.rules, policy: preparation.policy, connectionLimit: settings.maxConnections,
-            proxies: IPNetworkSet(settings.proxies), sessionSettings: { settings.session(of: $0) }, logger: logger)
+            proxies: IPNetworkSet(settings.proxies), sessionSettings: { settings.session(of: $0) },
+            trace: { TraceFile.open(for: $0, peer: $1, settings, $2) }, logger: logger)
     } catch {
         throw StartErrors(errors: [.system("cannot start: \(error)")])
     }

@@ -13,6 +13,7 @@ public final class Gate {
     /// The client that a proxy has brought.
     var proxied: PeerAddress?
     private var commands = 0
+    private var isIdentified = false
     /// Of the TLS connection (RFC 9266), if it has one.
     private(set) var channelBinding: [UInt8]?
     /// Whether the client has shown a certificate that is good, as far as we can tell: others will look at it again.
@@ -97,7 +98,11 @@ public final class Gate {
             out.tagged(tag, .ok, nil, "CAPABILITY completed")
         case .any(.noop):
             out.tagged(tag, .ok, nil, "NOOP completed")
-        case .any(.id):
+        case .any(.id(let fields)):
+            if let fields, !fields.isEmpty, !isIdentified {
+                isIdentified = true
+                try monitor.identified(IDField.summary(of: fields))
+            }
             // RFC 2971 §3.3: what we are is no secret; which version we are, strangers need not know.
             out.id([IDField(name: Array("name".utf8), value: Array("imapd".utf8))])
             out.tagged(tag, .ok, nil, "ID completed")

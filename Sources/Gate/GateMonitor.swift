@@ -10,6 +10,9 @@ public protocol GateMonitor: AnyObject {
     /// TLS has begun.
     func secured(_ information: TLSInformation) throws(ConnectionEnd)
 
+    /// What the client calls itself (RFC 2971), as `IDField.summary(of:)` has it. Told once.
+    func identified(_ client: String) throws(ConnectionEnd)
+
     /// Somebody wants in. Returns when the client may hear the answer: a failure is delayed.
     func judge(_ attempt: LoginAttempt) throws(ConnectionEnd) -> Answer
 

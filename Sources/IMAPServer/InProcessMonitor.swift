@@ -41,6 +41,10 @@ final class InProcessMonitor: GateMonitor {
         logger.info("tls", metadata: information.metadata)
     }
 
+    func identified(_ client: String) {
+        logger.info("client", metadata: ["id": "\(client)"])
+    }
+
     func judge(_ attempt: LoginAttempt) throws(ConnectionEnd) -> Answer {
         let started = ContinuousClock.now
         let verdict = attempt.credentials.map { authenticator.authenticate($0, peer: peer.host) } ?? .rejected
@@ -85,7 +89,9 @@ final class InProcessMonitor: GateMonitor {
         if case .accepted(let user) = verdict {
             do throws(StoreError) {
                 login = (user, try provider.openStore(user: user, home: nil))
-                logger.info("login", metadata: ["user": "\(user)", "mechanism": "\(mechanism.name)"])
+                logger.info("login", metadata: [
+                    "user": "\(user)", "mechanism": "\(mechanism.name)", "tls": "\(connection.tlsInformation?.version ?? "none")",
+                ])
                 return Answer(.accepted, isLast: true, message: message)
             } catch {
                 logger.error("store cannot be opened", metadata: ["user": "\(user)", "error": "\(error)"])

@@ -34,6 +34,7 @@ public final class Server: Sendable {
     private let connectionLimit: Int
     private let proxies: IPNetworkSet
     private let sessionSettings: @Sendable (_ user: String) -> SessionSettings
+    private let trace: @Sendable (_ user: String, _ peer: PeerAddress, _ logger: Logger) -> ProtocolTrace?
     private let logger: Logger
     /// Readable when the server is to end; the other end of the pipe is `stopRequest`.
     private let stopSignal: Int32
@@ -45,11 +46,14 @@ public final class Server: Sendable {
     ///   - connectionLimit: connections at one time; whoever comes beyond is told so.
     ///   - proxies: who connects from there must tell for whom, in a PROXY header, and is believed.
     ///   - sessionSettings: of the sessions of each user.
+    ///   - trace: where a session is written down; `nil` for those of whom nobody wants to know that much.
     public init(
         listeners: [Listener], store: any MailStoreProvider, authenticator: any Authenticator,
         rules: GateRules = GateRules(), policy: LoginPolicy = LoginPolicy(), connectionLimit: Int = 1000,
         proxies: IPNetworkSet = IPNetworkSet(),
-        sessionSettings: @escaping @Sendable (_ user: String) -> SessionSettings = { _ in SessionSettings() }, logger: Logger
+        sessionSettings: @escaping @Sendable (_ user: String) -> SessionSettings = { _ in SessionSettings() },
+        trace: @escaping @Sendable (_ user: String, _ peer: PeerAddress, _ logger: Logger) -> ProtocolTrace? = { _, _, _ in nil },
+        logger: Logger
     ) throws(Errno) {
         self.listeners = listeners
         self.store = store
@@ -59,6 +63,7 @@ public final class Server: Sendable {
         self.connectionLimit = connectionLimit
         self.proxies = proxies
         self.sessionSettings = sessionSettings
+        self.trace = trace
         self.logger = logger
         let pipe = try Descriptor.pipe()
         (stopSignal, stopRequest) = pipe.release()
@@ -145,11 +150,13 @@ public final class Server: Sendable {
             logger[metadataKey: "user"] = "\(user)"
             let session = Session(connection: connection, store: store, user: user, readAhead: readAhead, logger: logger)
             session.settings = sessionSettings(user)
+            session.trace = trace(user, monitor.peer, logger)
+            let started = ContinuousClock.now
             let end = session.run()
             connection.finish()
-            logger.info(
-                "session end",
-                metadata: ["reason": "\(end.reason)", "received": "\(connection.received)", "sent": "\(connection.sent)"])
+            session.trace?.note("end: \(end.reason)")
+            logger.info("session end", metadata: session.counters.metadata(
+                end, after: ContinuousClock.now - started, received: connection.received, sent: connection.sent))
         } else {
             connection.finish()
             logger.info("end without login", metadata: ["reason": "\(end.reason)"])

@@ -13,6 +13,7 @@ final class Authenticated {
     let settings: SessionSettings
     let naming: PersonalNamespace
     let logger: Logger
+    var counters = SessionCounters()
 
     var features: Features = [] {
         didSet { wire.mode = features.wireMode }

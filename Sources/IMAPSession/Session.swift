@@ -8,6 +8,10 @@ import Transport
 public final class Session {
     /// May be changed until `run()`.
     public var settings = SessionSettings()
+    /// Where the conversation is written down. May be set until `run()`.
+    public var trace: ProtocolTrace?
+    /// What it has done, when `run()` has returned.
+    public private(set) var counters = SessionCounters()
 
     /// What it does and has done; whoever wants to look at it from outside says where it is.
     public let record: SessionRecord
@@ -35,7 +39,8 @@ public final class Session {
     /// Serves the client until it logs out or its connection ends, and says goodbye where the RFC asks for it.
     @discardableResult
     public func run() -> SessionEnd {
-        let wire = Wire(connection: connection, readAhead: readAhead, autologout: settings.autologout, record: record)
+        let wire = Wire(
+            connection: connection, readAhead: readAhead, autologout: settings.autologout, record: record, trace: trace)
         let account = Authenticated(wire: wire, store: store, user: user, settings: settings, logger: logger)
         let end: SessionEnd
         record.begin(at: SessionRecord.now())
@@ -49,6 +54,7 @@ public final class Session {
         }
         while account.tidy() {}
         note(store.work)
+        counters = account.counters
         return end
     }
 
@@ -66,6 +72,7 @@ public final class Session {
                 case .success(let command):
                     name = CommandName(command.command)
                     record.begin(name, at: start)
+                    account.counters.commands += 1
                     state = try state.perform(command)
                     badCommands = 0
                 case .failure(let error):
@@ -75,6 +82,7 @@ public final class Session {
             case .append(let header):
                 name = .append
                 record.begin(name, at: start)
+                account.counters.commands += 1
                 state = try state.append(header)
                 badCommands = 0
             case .continuation:

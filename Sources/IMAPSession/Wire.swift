@@ -18,14 +18,19 @@ final class Wire: ResponseSink {
     private let autologout: Duration
     /// Bytes of responses that are worth a system call.
     private static let large = 65_536
+    private let trace: ProtocolTrace?
 
-    init(connection: Connection, readAhead: [UInt8], autologout: Duration, record: SessionRecord) {
+    init(
+        connection: Connection, readAhead: [UInt8], autologout: Duration, record: SessionRecord, trace: ProtocolTrace? = nil
+    ) {
         self.connection = connection
         self.record = record
         receivedBefore = connection.received &- UInt64(readAhead.count)
         sentBefore = connection.sent
         record[.received] = UInt64(readAhead.count)
         self.autologout = autologout
+        self.trace = trace
+        if let trace { readAhead.withUnsafeBytes { trace.received($0) } }
         reader = CommandReader(.afterLogin, readAhead: readAhead)
     }
 
@@ -45,7 +50,10 @@ final class Wire: ResponseSink {
 
     func flush() throws(ConnectionEnd) {
         guard !out.isEmpty else { return }
-        let sent = out.bytes.withUnsafeBytes { bytes in Result { () throws(ConnectionEnd) in try connection.send(bytes) } }
+        let sent = out.bytes.withUnsafeBytes { bytes in
+            trace?.sent(bytes)
+            return Result { () throws(ConnectionEnd) in try connection.send(bytes) }
+        }
         out.removeAll()
         record[.sent] = connection.sent &- sentBefore
         do { try sent.get() } catch {
@@ -111,7 +119,9 @@ final class Wire: ResponseSink {
                 // Most commands are short, and room costs: its pages must be there, and be zero.
                 let room = reader.messageBytesDue > 0 ? Self.large : 8_192
                 try reader.fill(atMost: room) { (buffer) throws(ConnectionEnd) in
-                    try connection.receive(into: buffer, atMost: autologout)
+                    let count = try connection.receive(into: buffer, atMost: autologout)
+                    trace?.received(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+                    return count
                 }
                 record[.received] = connection.received &- receivedBefore
                 return

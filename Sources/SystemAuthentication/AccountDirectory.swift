@@ -7,14 +7,17 @@ import Privilege
 /// Somebody who is in the file with a password is asked for that one, and PAM does not hear of it. Somebody who has only app
 /// passwords there may use these, or the one that PAM knows.
 public struct AccountDirectory: Sendable {
-    public struct PAMService: Sendable {
+    public struct PAMService: Sendable, Equatable {
         public var name: String
         /// Instead of `/etc/pam.d`.
         public var directory: String?
+        /// Whether whoever logs in gets credentials and a session, which ends at once.
+        public var opensSession = false
 
-        public init(name: String, directory: String? = nil) {
+        public init(name: String, directory: String? = nil, opensSession: Bool = false) {
             self.name = name
             self.directory = directory
+            self.opensSession = opensSession
         }
     }
 
@@ -79,7 +82,7 @@ public struct AccountDirectory: Sendable {
         }
         let user: String
         do throws(PAM.Failure) {
-            user = try PAM.logIn(credentials, service: pam.name, directory: pam.directory, peer: peer)
+            user = try PAM.logIn(credentials, service: pam, peer: peer)
         } catch {
             throw Refused(error.verdict, error.reason)
         }
@@ -97,7 +100,7 @@ public struct AccountDirectory: Sendable {
         guard let pam else { throw Refused(.rejected, "not in the password file") }
         let admitted: String
         do throws(PAM.Failure) {
-            admitted = try PAM.admit(name.user, service: pam.name, directory: pam.directory, peer: peer)
+            admitted = try PAM.admit(name.user, service: pam, peer: peer)
         } catch {
             throw Refused(error.verdict, error.reason)
         }

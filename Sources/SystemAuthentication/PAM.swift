@@ -12,75 +12,52 @@ public enum PAM {
         public var reason: String
     }
 
-    /// Authenticates, checks the account, establishes its credentials, and opens a PAM session and closes it again:
-    /// modules that prepare an account (`pam_mkhomedir`) do so, but what they would do when the user's mail session really
-    /// ends, they do now.
+    /// Authenticates and checks the account. With `opensSession`, also establishes its credentials, and opens a PAM session and
+    /// closes it again: modules that prepare an account (`pam_mkhomedir`) do so, but what they would do when the user's mail
+    /// session really ends, they do now.
     ///
-    /// - Parameters:
-    ///   - directory: where the configuration of `service` is, instead of `/etc/pam.d`.
-    ///   - peer: the client's address.
+    /// - Parameter peer: the client's address.
     /// - Returns: the user, as PAM's modules spell it.
     public static func logIn(
-        _ credentials: Credentials, service: String, directory: String?, peer: String
+        _ credentials: Credentials, service: AccountDirectory.PAMService, peer: String
     ) throws(Failure) -> String {
         try credentials.password.withCString { (password) throws(Failure) in
-            try run(credentials.user, password: password, service: service, directory: directory, peer: peer)
+            try run(credentials.user, password: password, service: service, peer: peer)
         }
     }
 
     /// The same for somebody who has shown otherwise who he is: no module is asked whether that is so.
-    public static func admit(_ user: String, service: String, directory: String?, peer: String) throws(Failure) -> String {
-        try run(user, password: nil, service: service, directory: directory, peer: peer)
+    public static func admit(_ user: String, service: AccountDirectory.PAMService, peer: String) throws(Failure) -> String {
+        try run(user, password: nil, service: service, peer: peer)
     }
 
     private static func run(
-        _ user: String, password: UnsafePointer<CChar>?, service: String, directory: String?, peer: String
+        _ user: String, password: UnsafePointer<CChar>?, service: AccountDirectory.PAMService, peer: String
     ) throws(Failure) -> String {
         let conversation = UnsafeMutablePointer<pam_conv>.allocate(capacity: 1)
         defer { conversation.deallocate() }
         conversation.initialize(to: pam_conv(conv: converse, appdata_ptr: UnsafeMutableRawPointer(mutating: password)))
-        var handle: OpaquePointer?
-        let status = if let directory {
-            pam_start_confdir(service, user, conversation, directory, &handle)
-        } else {
-            pam_start(service, user, conversation, &handle)
+        if let prepared = PreparedPAM.take(service) {
+            var attempt = Attempt(handle: prepared)
+            try attempt.adopt(conversation, user: user)
+            return try attempt.run(peer: peer, asksForPassword: password != nil, opensSession: service.opensSession)
         }
+        var handle: OpaquePointer?
+        let status = start(service, user: user, conversation, &handle)
         guard status == PAM_SUCCESS, let handle else {
             throw Failure(verdict: .unavailable, reason: "pam_start: \(String(cString: pam_strerror(nil, status)))")
         }
         var attempt = Attempt(handle: handle)
-        return try attempt.run(peer: peer, asksForPassword: password != nil)
+        return try attempt.run(peer: peer, asksForPassword: password != nil, opensSession: service.opensSession)
     }
 
-    /// Loads the modules of a service, and calls none: processes that are forked from this one then need not. Whatever
-    /// is wrong with the service is told when somebody logs in.
-    ///
-    /// They stay loaded, as nothing is ended here. A module that a process must not be forked with, because it has a thread
-    /// or takes the process down, is found out by a child first.
-    public static func load(_ service: AccountDirectory.PAMService) {
-        let trial = fork()
-        if trial == 0 { _exit(start(service) && hasOneThread ? 0 : 1) }
-        var status: Int32 = 0
-        while trial > 0, waitpid(trial, &status, 0) < 0, errno == EINTR {}
-        guard trial > 0, status == 0 else { return }
-        _ = start(service)
-    }
-
-    /// pam_start(3) reads the service's configuration and loads what it names.
-    private static func start(_ service: AccountDirectory.PAMService) -> Bool {
-        let conversation = UnsafeMutablePointer<pam_conv>.allocate(capacity: 1)
-        conversation.initialize(to: pam_conv(conv: { _, _, _, _ in PAM_CONV_ERR }, appdata_ptr: nil))
-        var handle: OpaquePointer?
-        guard let directory = service.directory else {
-            return pam_start(service.name, nil, conversation, &handle) == PAM_SUCCESS
-        }
-        return pam_start_confdir(service.name, nil, conversation, directory, &handle) == PAM_SUCCESS
-    }
-
-    /// proc(5): /proc/self/task has a directory for each, and two for the tree, which count as links.
-    private static var hasOneThread: Bool {
-        var status = stat()
-        return stat("/proc/self/task", &status) == 0 && status.st_nlink == 3
+    /// pam_start(3), which reads the service's configuration and loads what it names.
+    static func start(
+        _ service: AccountDirectory.PAMService, user: String?, _ conversation: UnsafePointer<pam_conv>,
+        _ handle: inout OpaquePointer?
+    ) -> Int32 {
+        guard let directory = service.directory else { return pam_start(service.name, user, conversation, &handle) }
+        return pam_start_confdir(service.name, user, conversation, directory, &handle)
     }
 
     private struct Attempt: ~Copyable {
@@ -92,7 +69,13 @@ public enum PAM {
 
         deinit { pam_end(handle, status) }
 
-        mutating func run(peer: String, asksForPassword: Bool) throws(Failure) -> String {
+        /// For a handle that was made before it was known for whom.
+        mutating func adopt(_ conversation: UnsafePointer<pam_conv>, user: String) throws(Failure) {
+            try must("pam_set_item", pam_set_item(handle, PAM_CONV, conversation))
+            try must("pam_set_item", pam_set_item(handle, PAM_USER, user))
+        }
+
+        mutating func run(peer: String, asksForPassword: Bool, opensSession: Bool) throws(Failure) -> String {
             try must("pam_set_item", pam_set_item(handle, PAM_RHOST, peer))
             try must("pam_set_item", pam_set_item(handle, PAM_TTY, "imap"))
             try must("pam_set_item", pam_set_item(handle, PAM_FAIL_DELAY, unsafeBitCast(Self.noDelay, to: UnsafeRawPointer.self)))
@@ -102,6 +85,7 @@ public enum PAM {
             }
             try must("pam_acct_mgmt", pam_acct_mgmt(handle, silent | Int32(PAM_DISALLOW_NULL_AUTHTOK)))
             let user = try canonicalUser()
+            guard opensSession else { return user }
             try must("pam_setcred", pam_setcred(handle, silent | Int32(PAM_ESTABLISH_CRED)))
             defer { pam_setcred(handle, silent | Int32(PAM_DELETE_CRED)) }
             try must("pam_open_session", pam_open_session(handle, silent))

@@ -170,7 +170,7 @@ import Testing
         for line: String in [
             "log-level = debug # option", "greeting = imapd ready # default",
             "login-timeout = 90 # imapd.conf:2", "host = a # imapd.conf:3", "host = b # imapd.conf:4",
-            "failure-delay = 1s # default", "# user is set # imapd.conf:5", "log = stderr # default",
+            "failure-delay = 1s # default", "# user is set # imapd.conf:5", "log-format = text # default",
         ] {
             #expect(lines.contains(line), "\(line) in \(lines)")
         }

@@ -52,10 +52,10 @@ import Transport
                 }
             }
         case .opening: _ = SCRAMAttempt(wire: body)?.opening
-        case .ended: _ = body.first.flatMap { GateEnd(code: $0) }?.reason
+        case .ended: if let end = GateEnd(wire: body) { #expect(end.wire == body) }
         case .proxied: if let peer = PeerAddress(wire: body) { #expect(PeerAddress(wire: peer.wire) == peer) }
         case .certificate: if let attempt = CertificateAttempt(wire: body) { #expect(attempt.wire == body) }
-        case .secured, .handover, .clientFinal: break
+        case .secured, .identified, .handover, .clientFinal: break
         }
     }
 
@@ -71,7 +71,8 @@ import Transport
             GateMessage.secured.frame([1, 2, 3]), GateMessage.ended.frame([2]), GateMessage.handover.frame(Array("a NOOP\r\n".utf8)),
             GateMessage.credentials.frame(LoginAttempt(mechanism: .plain, credentials: credentials).wire),
             GateMessage.credentials.frame([0]), GateMessage.opening.frame([0, 0, 0, 0, 0, 0, 0, 0, 0]),
-            GateMessage.clientFinal.frame(Array("c=biws".utf8)), GateMessage.proxied.frame([0, 1, 192, 0, 2, 1]),
+            GateMessage.clientFinal.frame(Array("c=biws".utf8)), GateMessage.identified.frame(Array("name=x".utf8)),
+            GateMessage.ended.frame([6] + Array("TLS: no".utf8)), GateMessage.proxied.frame([0, 1, 192, 0, 2, 1]),
         ]
         return (0..<Int.random(in: 1...6, using: &random)).map { _ in frames.randomElement(using: &random)! }
     }
@@ -87,8 +88,9 @@ import Transport
         var count: [GateMessage: Int] = [:]
         for kind in hearing.heard { count[kind, default: 0] += 1 }
         let most: [GateMessage: Int] = [
-            [.secured: 1, .credentials: 3, .opening: 3, .certificate: 3, .ended: 1], [.credentials: 1, .ended: 1], [.handover: 1],
-            [.proxied: 1, .secured: 1, .credentials: 3, .opening: 3, .ended: 1],
+            [.secured: 1, .identified: 1, .credentials: 3, .opening: 3, .certificate: 3, .ended: 1],
+            [.identified: 1, .credentials: 1, .ended: 1], [.handover: 1],
+            [.proxied: 1, .secured: 1, .identified: 1, .credentials: 3, .opening: 3, .ended: 1],
         ][allowance]
         for (kind, times) in count { #expect(times <= most[kind] ?? 0, "\(kind) \(times) times") }
         #expect(hearing.end != nil && hearing.end != .end(.timedOut))
@@ -104,7 +106,7 @@ import Transport
                 switch Int.random(in: 0..<4, using: &random) {
                 case 0: bytes[at] = .random(in: .min ... .max, using: &random)
                 case 1: bytes.remove(at: at)
-                case 2: bytes.insert(.random(in: 0...7, using: &random), at: at)
+                case 2: bytes.insert(.random(in: 0...8, using: &random), at: at)
                 default: bytes.removeSubrange(at...)
                 }
             }

@@ -22,17 +22,19 @@ struct LoginTests {
         expectNoPassword(daemon)
     }
 
-    @Test("PAM's modules all have their turn, and are told who comes from where")
-    func pamSession() async throws {
+    @Test("PAM's modules have their turn, and are told who comes from where", arguments: [false, true])
+    func pamSession(opensSession: Bool) async throws {
         let files = try TemporaryDirectory()
         let script = files.path("script"), seen = files.path("seen")
         try "#!/bin/sh\necho $PAM_TYPE $PAM_SERVICE $PAM_USER $PAM_RHOST $PAM_TTY >> \(seen)\n"
             .write(toFile: script, atomically: true, encoding: .utf8)
         chmod(script, 0o755)
         let lines = ["auth required pam_unix.so"] + ["auth", "account", "session"].map { "\($0) required pam_exec.so quiet \(script)" }
-        let daemon = try await ForkedDaemon(user: SystemUser(), pam: PAMConfiguration(lines), ["--allow-plaintext-login"])
+        let daemon = try await ForkedDaemon(user: SystemUser(), pam: PAMConfiguration(lines), [
+            "--allow-plaintext-login", "--pam-session=\(opensSession ? "yes" : "no")",
+        ])
         #expect(try daemon.logIn(daemon.client()).contains(" OK "))
-        let types = ["auth", "account", "open_session", "close_session"]
+        let types = ["auth", "account"] + (opensSession ? ["open_session", "close_session"] : [])
         let told = try String(contentsOfFile: seen, encoding: .utf8).split(separator: "\n").map(String.init)
         #expect(told == types.map { "\($0) imapd \(daemon.user.name) 127.0.0.1 imap" }, "\(told)")
     }

@@ -36,6 +36,18 @@ import Transport
         #expect(try daemon.logIn(daemon.client()).contains(" OK "))
     }
 
+    @Test("what changes in PAM's configuration counts at the next login", .enabled(if: isRoot, needsRoot))
+    func changedService() async throws {
+        let pam = try PAMConfiguration.unix()
+        let daemon = try await ForkedDaemon(user: SystemUser(), pam: pam, ["--allow-plaintext-login"])
+        let service = pam.path + "/imapd"
+        let before = try String(contentsOfFile: service, encoding: .utf8)
+        for (text, answer) in [(before, " OK "), ("auth required pam_deny.so\n", " NO "), (before, " OK ")] {
+            try text.write(toFile: service, atomically: false, encoding: .utf8)
+            #expect(try daemon.logIn(daemon.client()).contains(answer))
+        }
+    }
+
     @Test("a service with a module that is not there lets nobody in, and the daemon runs", .enabled(if: isRoot, needsRoot))
     func missingModule() async throws {
         let daemon = try await ForkedDaemon(

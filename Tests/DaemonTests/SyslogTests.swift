@@ -38,7 +38,7 @@ import Testing
         let files = try TemporaryDirectory()
         let daemon = try Daemon(files.path("log"))
         let sink = try #require(SyslogSink(path: files.path("log")))
-        sink.write(level, "login user=ada")
+        sink.write(LogRecord(level, "login", ["user": "ada"]))
         let line = daemon.receive()
         #expect(line.wholeMatch(of: /<(\d+)>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d imapd\[\d+\]: login user=ada/)?.1 == "\(priority)", "\(line)")
     }
@@ -47,17 +47,42 @@ import Testing
         let files = try TemporaryDirectory()
         let first = try Daemon(files.path("log"))
         let sink = try #require(SyslogSink(path: files.path("log")))
-        let number = sink.descriptor
-        sink.write(.info, "one")
+        let number = sink.socket.descriptor
+        sink.write(LogRecord(.info, "one", [:]))
         #expect(first.receive().hasSuffix(": one"))
         unlink(files.path("log"))
         _ = consume first
 
-        sink.write(.info, "nobody hears this, and nothing fails")
+        sink.write(LogRecord(.info, "nobody hears this, and nothing fails", [:]))
         let second = try Daemon(files.path("log"))
-        sink.write(.info, "two")
+        sink.write(LogRecord(.info, "two", [:]))
         #expect(second.receive().hasSuffix(": two"))
-        #expect(sink.descriptor == number, "those who close all others keep this one")
+        #expect(sink.socket.descriptor == number, "those who close all others keep this one")
+    }
+
+    @Test func journal() throws {
+        let files = try TemporaryDirectory()
+        let daemon = try Daemon(files.path("socket"))
+        let sink = try #require(JournalSink(path: files.path("socket"), facility: .auth))
+        sink.write(LogRecord(.notice, "login failed", ["user": "ada"]))
+        #expect(daemon.receive() == """
+            MESSAGE=login failed user=ada
+            PRIORITY=5
+            SYSLOG_FACILITY=4
+            SYSLOG_IDENTIFIER=imapd
+            EVENT=login failed
+            USER=ada
+
+            """)
+        #expect(JournalSink(path: files.path("none")) == nil)
+    }
+
+    @Test func json() throws {
+        let files = try TemporaryDirectory()
+        let daemon = try Daemon(files.path("log"))
+        let sink = try #require(SyslogSink(path: files.path("log"), format: .json))
+        sink.write(LogRecord(.info, "login", ["user": "ada"]))
+        #expect(daemon.receive().contains(#/imapd\[\d+\]: \{"time":"[^"]+Z","level":"info","pid":\d+,"event":"login","user":"ada"\}$/#))
     }
 
     @Test func nobodyListens() throws {

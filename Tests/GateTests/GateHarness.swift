@@ -86,6 +86,9 @@ final class ScriptedMonitor: GateMonitor {
 
     func secured(_ information: TLSInformation) { tls.append(information) }
 
+    private(set) var identities: [String] = []
+    func identified(_ client: String) { identities.append(client) }
+
     func judge(_ attempt: LoginAttempt) -> Answer {
         attempts.append(Attempt(
             mechanism: attempt.mechanism, user: attempt.credentials?.user,

@@ -2,6 +2,7 @@ import Authentication
 import CLinux
 import Gate
 import Glibc
+import IMAPGrammar
 import Transport
 
 /// What a gate may say to its monitor. A message is its kind (1 byte), the length of its body (2 bytes, the higher one
@@ -13,7 +14,7 @@ enum GateMessage: UInt8, CaseIterable {
     case credentials = 2
     /// The client has heard that it is logged in: what was read beyond its last command.
     case handover = 3
-    /// It is over, and why: one byte, `GateEnd`.
+    /// It is over, and why: one byte, `GateEnd`, and words if it was a failure.
     case ended = 4
     /// What a client says first in SCRAM.
     case opening = 5
@@ -23,6 +24,8 @@ enum GateMessage: UInt8, CaseIterable {
     case proxied = 7
     /// What shows that the client has the key of its certificate, and as whom it wants in.
     case certificate = 8
+    /// What the client calls itself.
+    case identified = 9
 
     static let headerLength = 3
 
@@ -32,7 +35,8 @@ enum GateMessage: UInt8, CaseIterable {
         case .secured: 512
         case .credentials: 9 + Credentials.longestUser + Credentials.longestPassword
         case .handover: Int(UInt16.max)
-        case .ended: 1
+        case .ended: 1 + GateEnd.longestReason
+        case .identified: IDField.longestSummary
         case .opening: 1 + 4 + SCRAMAttempt.longestBinding + 4 + SCRAM.longestMessage
         // One more than it may be: that is how much of one that is too long gets here.
         case .clientFinal: SCRAM.longestMessage + 1
@@ -60,7 +64,7 @@ struct DueMessages {
         tlsIsPossible: Bool, scramIsPossible: Bool, certificatesArePossible: Bool = false, attempts: Int, isProxied: Bool = false
     ) {
         let messages: [GateMessage: Int] = [
-            .secured: tlsIsPossible ? 1 : 0, .credentials: attempts, .opening: scramIsPossible ? attempts : 0,
+            .secured: tlsIsPossible ? 1 : 0, .identified: 1, .credentials: attempts, .opening: scramIsPossible ? attempts : 0,
             .certificate: certificatesArePossible ? attempts : 0, .ended: 1,
         ]
         left = isProxied ? [.proxied: 1, .ended: 1] : messages

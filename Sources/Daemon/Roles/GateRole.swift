@@ -9,7 +9,7 @@ import Transport
 /// The process that talks to strangers.
 func runGate(channel: Int32, monitor: pid_t, _ household: Household) -> Never {
     ProcessTitle.set("spare gate", command: "gate")
-    let rules = gateRules(household)
+    let rules = household.gateRules
     enterGate(keeping: channel, monitor: monitor, household)
     let client = awaitClient(channel: 0)        // which is 1
     serve(client, channel: 0, rules)            // and only now, a byte from the network
@@ -33,13 +33,6 @@ private func awaitClient(channel: Int32) -> GateClient {
     guard let client = GateClient(from: channel) else { _exit(0) }  // the monitor has ended
     ProcessTitle.change("gate")
     return client
-}
-
-private func gateRules(_ household: Household) -> GateRules {
-    var rules = household.settings.gateRules(
-        tls: household.tls, plaintextLogin: household.settings.allowPlaintextLogin ? .always : .never)
-    rules.mechanisms = household.accounts.mechanisms
-    return rules
 }
 
 /// A gate without its monitor has nobody to ask, and nothing to do.
@@ -105,6 +98,10 @@ final class MonitorChannel: GateMonitor {
         try send(.secured, body.bytes)
     }
 
+    func identified(_ client: String) throws(ConnectionEnd) {
+        try send(.identified, Array(client.utf8.prefix(GateMessage.identified.longest)))
+    }
+
     func judge(_ attempt: LoginAttempt) throws(ConnectionEnd) -> Answer {
         let body = attempt.wire
         defer { body.wipe() }
@@ -140,7 +137,7 @@ final class MonitorChannel: GateMonitor {
         if case .loggedIn(let readAhead) = end {
             try? send(.handover, readAhead)
         } else {
-            try? send(.ended, [end.code])
+            try? send(.ended, end.wire)
         }
     }
 
@@ -168,9 +165,17 @@ final class MonitorChannel: GateMonitor {
     }
 }
 
+/// The body of `GateMessage.ended`: a number, and of a failure what has failed.
 extension GateEnd {
-    /// For the monitor's log.
-    var code: UInt8 {
+    /// Bytes.
+    static let longestReason = 200
+
+    var wire: [UInt8] {
+        guard case .connection(.failed(let reason)) = self else { return [code] }
+        return [code] + reason.utf8.prefix(Self.longestReason).map { $0 < 0x80 ? $0 : UInt8(ascii: "?") }
+    }
+
+    private var code: UInt8 {
         switch self {
         case .loggedIn, .loggedOut: 0
         case .tooManyFailures: 1
@@ -184,15 +189,18 @@ extension GateEnd {
         }
     }
 
-    init?(code: UInt8) {
-        switch code {
+    init?(wire: [UInt8]) {
+        guard wire.count == 1 || wire.first == 6 else { return nil }
+        switch wire[0] {
         case 0: self = .loggedOut
         case 1: self = .tooManyFailures
         case 2: self = .tooManyCommands
         case 3: self = .connection(.closed)
         case 4: self = .connection(.timedOut)
         case 5: self = .connection(.shutdown)
-        case 6: self = .connection(.failed("network or TLS"))
+        case 6:
+            guard wire.allSatisfy({ $0 < 0x80 }) else { return nil }
+            self = .connection(.failed(String(decoding: wire.dropFirst(), as: UTF8.self)))
         case 7: self = .badProxyHeader
         case 8: self = .turnedAway
         default: return nil

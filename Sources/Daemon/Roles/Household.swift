@@ -1,4 +1,5 @@
 import Authentication
+import Gate
 import Glibc
 import IMAPSession
 import Logging
@@ -16,7 +17,15 @@ package final class Household {
     private(set) var logger: Logger
     private(set) var store: any MailStoreProvider
     /// Replaced when its files are.
-    var tls: TLSContext?
+    var tls: TLSContext? { didSet { gateRules.tls = tls } }
+    /// What a gate goes by, but for how its client comes. As the next, made once: who takes a copy of all settings counts a
+    /// reference to each of their strings.
+    private(set) var gateRules: GateRules
+    /// What sessions go by, but those of users of whom the settings say something else.
+    private var sessionSettings: SessionSettings
+    private var isSameForAll: Bool
+    /// Whether any user's sessions are written down.
+    private(set) var tracesAnybody: Bool
     private(set) var bound: [BoundPlace]
     private(set) var listeners: [Listener]
     let manager: ServiceManager
@@ -54,6 +63,10 @@ package final class Household {
         proxies = IPNetworkSet(preparation.settings.proxies)
         logDescriptors = preparation.logDescriptor.map { [$0] } ?? []
         self.gateAccount = gateAccount
+        gateRules = Self.gateRules(preparation)
+        sessionSettings = preparation.settings.session(of: "")
+        isSameForAll = preparation.settings.hiddenForUsers.isEmpty
+        tracesAnybody = !preparation.settings.traced.isEmpty
         do throws(StartError) {
             emptyDirectory = try EmptyDirectory.make()
         } catch {
@@ -75,6 +88,10 @@ package final class Household {
         settings = preparation.settings
         logger = preparation.logger
         store = preparation.store
+        gateRules = Self.gateRules(preparation)
+        sessionSettings = preparation.settings.session(of: "")
+        isSameForAll = preparation.settings.hiddenForUsers.isEmpty
+        tracesAnybody = !preparation.settings.traced.isEmpty
         tls = preparation.tls
         bound = preparation.bound
         listeners = preparation.listeners
@@ -85,6 +102,17 @@ package final class Household {
         proxies = IPNetworkSet(preparation.settings.proxies)
         if let account = preparation.gateAccount { gateAccount = account }
         (gateMemory, sessionMemory) = Self.memory(settings)
+    }
+
+    func sessionSettings(of user: String) -> SessionSettings {
+        isSameForAll ? sessionSettings : settings.session(of: user)
+    }
+
+    private static func gateRules(_ preparation: Preparation) -> GateRules {
+        var rules = preparation.settings.gateRules(
+            tls: preparation.tls, plaintextLogin: preparation.settings.allowPlaintextLogin ? .always : .never)
+        rules.mechanisms = preparation.accounts.mechanisms
+        return rules
     }
 
     /// What children may have: what this process has, and something for themselves.

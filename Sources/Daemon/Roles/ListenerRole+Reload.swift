@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import Logging
 import Privilege
+import SystemAuthentication
 import Transport
 
 /// Settings and certificates change while connections last: what is new is for those to come.
@@ -27,6 +28,7 @@ extension ListenerRole {
         exchange(before, for: preparation.listeners)
         household.renew(preparation)
         admission.change(household.settings.admission)
+        if let service = household.accounts.directory.pam { PreparedPAM.prepare(service) }
         clinux_seal_heap()
         // Those that wait know the old ones.
         children.dismissSpares()

@@ -12,9 +12,9 @@ func runForking(_ preparation: Preparation) throws(StartErrors) {
     guard let gateAccount = preparation.gateAccount else { preconditionFailure("there is no account for the gate") }
     let manager = ServiceManager.takeFromEnvironment()
     cleanEnvironment()
-    if let service = preparation.accounts.directory.pam { PAM.load(service) }
+    if let service = preparation.accounts.directory.pam { PreparedPAM.prepare(service) }
     let household = try Household(preparation, gateAccount: gateAccount, manager: manager)
-    rehearse()
+    rehearse(household)
     rehearseRoles(household)
     resetSignals()
     limit(RLIMIT_NOFILE, to: .max)              // a line for each connection

@@ -129,12 +129,13 @@ struct MonitorRole: ~Copyable {
         switch message.kind {
         case .proxied: try hearProxied(message)
         case .secured: try hearSecured(message)
+        case .identified: try hearIdentified(message)
         case .credentials: return try hearCredentials(message)
         case .opening: try hearOpening(message)
         case .clientFinal: return try hearClientFinal(message)
         case .certificate: return try hearCertificate(message)
         case .ended:
-            guard let end = GateEnd(code: try channel.body(of: message).first ?? .max) else { throw message.violation }
+            guard let end = GateEnd(wire: try channel.body(of: message)) else { throw message.violation }
             logger.info("end without login", metadata: ["reason": "\(end.reason)"])
             if end == .connection(.timedOut) { _ = line.say(Report.timedOut) }
             gate.end(atMost: Self.slack, line, logger)
@@ -171,12 +172,17 @@ struct MonitorRole: ~Copyable {
         client = nil
     }
 
+    private func hearIdentified(_ message: GateChannel.Announced) throws(GateChannel.Failure) {
+        guard let client = String(validating: try channel.body(of: message), as: UTF8.self) else { throw message.violation }
+        logger.info("client", metadata: ["id": "\(client)"])
+    }
+
     /// Whom an attempt has let in, and how.
     typealias Admission = (AccountDirectory.Accepted, LoginAttempt.Mechanism)
 
     private func login(_ admission: Admission) -> Login {
         Login(
-            accepted: admission.0, mechanism: admission.1, client: client, gate: gate, line: line,
+            accepted: admission.0, mechanism: admission.1, peer: peer, client: client, gate: gate, line: line,
             page: page, tls: tls, shutdown: household.signals.end)
     }
 
@@ -187,7 +193,11 @@ struct MonitorRole: ~Copyable {
         guard let attempt = LoginAttempt(wire: body) else { throw message.violation }
         if try isRefused() { return nil }
         let started = ContinuousClock.now
-        let result = attempt.credentials.map { ask(.password($0)) } ?? .refused(.rejected, reason: "not acceptable")
+        let result = if let credentials = attempt.credentials {
+            ask(.password(credentials))
+        } else {
+            AuthenticatorResult.refused(.rejected, reason: "not acceptable")
+        }
         return try conclude(result, attempt.mechanism, user: attempt.credentials?.user, mark: attempt.mark, started)
     }
 
@@ -197,7 +207,11 @@ struct MonitorRole: ~Copyable {
         if try isRefused() { return }
         let started = ContinuousClock.now
         let opening = attempt.opening
-        let result = opening.map { ask(.opening($0)) } ?? .refused(.rejected, reason: "not acceptable")
+        let result = if let opening {
+            ask(.opening(opening))
+        } else {
+            AuthenticatorResult.refused(.rejected, reason: "not acceptable")
+        }
         guard let opening, case .challenge(let challenge) = result else {
             _ = try conclude(result, attempt.mechanism, user: opening?.user, started)
             return

@@ -11,9 +11,7 @@ func keepOnly(_ descriptors: [Int32]) {
         if copy < 0 { die("F_DUPFD", Errno(rawValue: errno)) }
         return copy
     }
-    for (number, descriptor) in moved.enumerated() where dup2(descriptor, Int32(number)) < 0 {
-        die("dup2", Errno(rawValue: errno))
-    }
+    for number in moved.indices where dup2(moved[number], Int32(number)) < 0 { die("dup2", Errno(rawValue: errno)) }
     must(clinux_close_range(UInt32(descriptors.count), .max), "close_range")
 }
 

@@ -4,6 +4,7 @@ import Glibc
 import Logging
 import Privilege
 import SystemAuthentication
+import SystemPackage
 import Transport
 
 /// Says to nobody what the processes of a connection say to each other, in the listener, before there are any: see
@@ -12,14 +13,14 @@ func rehearseRoles(_ household: Household) {
     let delay = household.policy.delay
     household.policy.delay = .zero
     defer { household.policy.delay = delay }
-    household.sandbox.rehearse()
+    household.sandbox.rehearse(FileDescriptor(rawValue: household.emptyDirectory.descriptor))
     guard let (listener, child) = try? Line.pair(), let ends = try? Descriptor.streamPair().release() else { return }
     defer {
         close(listener.descriptor)
         close(child.descriptor)
         close(ends.second)
     }
-    var logger = Logger(label: "rehearsal") { _ in LineLogHandler(sink: Nowhere(), level: .trace) }
+    var logger = Logger(label: "rehearsal") { _ in EventLogHandler(sink: Nowhere(), level: .trace) }
     let peer = PeerAddress(peerOf: ends.first)
     logger[metadataKey: "peer"] = "\(peer)"
     logger.info("connect")
@@ -35,6 +36,10 @@ private func rehearseLine(_ listener: Line, _ child: Line) {
     }
     guard listener.say(Order.serve(usesImplicitTLS: true), passing: child.descriptor) else { return }
     if case .message(_, let passed?) = child.hear(Order.self) { close(passed) }
+    for order in [Order.admit, .refuse(Line.noAnswer)] {
+        guard listener.say(order) else { return }
+        _ = child.awaitAdmission()
+    }
     _ = child.hear(Order.self)
 }
 
@@ -56,14 +61,14 @@ private func rehearseChannel(
         try early.answer(Answer(.rejected, isLast: false))
         _ = try channel.judge(LoginAttempt(mechanism: .plain, credentials: nil))
         _ = try role.step()
-        let credentials = Credentials(user: Array("a".utf8), password: Secret(Array("b".utf8)))
+        guard let credentials = Credentials(user: Array("a".utf8), password: Secret(Array("b".utf8))) else { return }
         _ = LoginAttempt(wire: LoginAttempt(mechanism: .plain, credentials: credentials).wire)
         let account = Account(name: "a", uid: 1, gid: 1, groups: [1], home: "/")
         let result = AuthenticatorResult.accepted(AccountDirectory.Accepted(account: account))
         guard case .accepted(let accepted)? = AuthenticatorResult(wire: result.wire) else { return }
         channel.tell(.loggedIn(readAhead: []))
         let login = Login(
-            accepted: accepted, mechanism: .plain, client: nil, gate: process, line: line, page: nil, tls: nil,
+            accepted: accepted, mechanism: .plain, peer: peer, client: nil, gate: process, line: line, page: nil, tls: nil,
             shutdown: household.signals.end)
         _ = takeOver(login, logger)
     } catch {}
@@ -71,5 +76,9 @@ private func rehearseChannel(
 
 /// Where a rehearsal's log goes.
 private struct Nowhere: LogSink {
-    func write(_ level: Logger.Level, _ line: String) {}
+    func write(_ record: LogRecord) {
+        // Looked at, or it would not be made.
+        let length = record.journal(facility: 2).count + record.json(at: LogTime.utc(), process: getpid()).utf8.count
+        precondition(length > LogTime.syslog().utf8.count)
+    }
 }

@@ -13,52 +13,81 @@ import Transport
 ///
 /// What Swift's runtime makes at first use (metadata of generic types, conformances that it has looked up) is then made once,
 /// in pages that all children share, instead of by each of them for itself. A rehearsal that fails costs nothing else.
-func rehearse() {
+func rehearse(_ household: Household) {
     guard let directory = TemporaryMaildir(),
           let ends = try? Descriptor.streamPair().release()
     else { return }
-    let client = Descriptor(owning: ends.first)
-    let connection = Connection(descriptor: ends.second)
-    // All of it fits into the socket: nobody needs to read the answers.
-    guard send(client.number, script, script.count, Int32(MSG_NOSIGNAL)) == script.count else { return }
-    shutdown(client.number, Int32(SHUT_WR))
+    let client = fork()
+    if client == 0 { playClient(ends.first, usesTLS: household.tls != nil) }
+    close(ends.first)
+    defer {
+        if client > 0 {
+            // It may wait for an answer that does not come.
+            kill(client, SIGKILL)
+            _ = ProcessEnd(waitingFor: client)
+        }
+    }
+    let connection = Connection(descriptor: ends.second, shutdown: household.signals.end)
 
-    let end = Gate(connection: connection, rules: GateRules(plaintextLogin: .always), monitor: Doorman()).run()
+    var rules = household.gateRules
+    rules.plaintextLogin = .always
+    rules.mechanisms = SASL.ofPasswords
+    rules.timeLimit = .seconds(10)
+    rules.usesImplicitTLS = household.tls != nil
+    let end = Gate(connection: connection, rules: rules, monitor: Doorman()).run()
     let logger = Logger(label: "rehearsal") { _ in SwiftLogNoOpLogHandler() }
     guard case .loggedIn(let readAhead) = end,
           let store = try? MaildirProvider(path: directory.path, logger: logger).openStore(user: "rehearsal", home: nil)
     else { return }
-    Session(connection: connection, store: store, user: "rehearsal", readAhead: readAhead, logger: logger).run()
+    let session = Session(connection: connection, store: store, user: "rehearsal", readAhead: readAhead, logger: logger)
+    session.settings = household.sessionSettings(of: "rehearsal")
+    session.run()
+    connection.finish()
 }
 
-private let script = Array("""
-    a CAPABILITY
-    b ID NIL
-    c LOGIN rehearsal rehearsal
-    d NAMESPACE
-    e LIST "" "*"
-    f STATUS INBOX (MESSAGES UIDNEXT UNSEEN)
-    g APPEND INBOX (\\Seen) {38+}
-    From: a@example.org
-    Subject: b
+/// Somebody to talk with, who waits for answers, so that the server waits too.
+private func playClient(_ socket: Int32, usesTLS: Bool) -> Never {
+    RehearsalClient(socket: socket, usesTLS: usesTLS)?.run(script)
+    _exit(0)
+}
 
-    c
+private let script = [
+    RehearsalClient.Line(lines("""
+        a CAPABILITY
+        b ID NIL
+        c LOGIN rehearsal rehearsal
 
-    h SELECT INBOX
-    i UID FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODYSTRUCTURE BODY.PEEK[HEADER.FIELDS (FROM)] BODY.PEEK[])
-    j UID SEARCH SUBJECT b UNSEEN
-    k STORE 1 +FLAGS (\\Deleted)
-    l EXPUNGE
-    m IDLE
-    DONE
-    n LOGOUT
+        """), until: "c OK"),
+    RehearsalClient.Line(lines("""
+        d NAMESPACE
+        e LIST "" "*"
+        f STATUS INBOX (MESSAGES UIDNEXT UNSEEN)
+        g APPEND INBOX (\\Seen) {38+}
+        From: a@example.org
+        Subject: b
 
-    """.split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\r\n").utf8)
+        c
+
+        h SELECT INBOX
+        i UID FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODYSTRUCTURE BODY.PEEK[HEADER.FIELDS (FROM)] BODY.PEEK[])
+        j UID SEARCH SUBJECT b UNSEEN
+        k STORE 1 +FLAGS (\\Deleted)
+        l EXPUNGE
+        m IDLE
+
+        """), until: "+ "),
+    RehearsalClient.Line(lines("DONE\nn LOGOUT\n"), until: ""),
+]
+
+private func lines(_ text: String) -> String {
+    text.split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\r\n")
+}
 
 /// Lets everybody in, to a room in which there is nothing.
 private final class Doorman: GateMonitor {
     func reveal(_ client: PeerAddress?) -> Notice? { nil }
     func secured(_ information: TLSInformation) {}
+    func identified(_ client: String) {}
     func judge(_ attempt: LoginAttempt) -> Answer { Answer(.accepted, isLast: true) }
     func challenge(_ attempt: SCRAMAttempt) -> Answer { Answer(.unavailable, isLast: true) }
     func judge(clientFinal: [UInt8]) -> Answer { Answer(.unavailable, isLast: true) }

@@ -1,6 +1,7 @@
 import CLinux
 import Gate
 import Glibc
+import IMAPServer
 import IMAPSession
 import Logging
 import MailStore
@@ -14,6 +15,7 @@ struct Login {
     let accepted: AccountDirectory.Accepted
     var account: Account { accepted.account }
     let mechanism: LoginAttempt.Mechanism
+    let peer: PeerAddress
     /// The client's socket; `nil` if it is the gate that speaks TLS with the client.
     let client: Int32?
     let gate: GateProcess
@@ -39,13 +41,15 @@ func runSession(_ login: Login, _ household: Household, _ monitorLogger: Logger)
     // The listener decides while we go on; as the user we could tell it anything.
     let report = Report.login(user: login.account.name, uid: login.account.uid, login.mechanism, tls: login.tls)
     guard login.line.say(report) else { endWithGate(login, logger) }
+    let trace = household.tracesAnybody
+        ? TraceFile.open(for: login.account.name, peer: login.peer, household.settings, logger) : nil
     let store = withStore(login, logger) { () throws(StoreError) in
         try enterSession(login.account, line: login.line.descriptor, household)
         return try household.store.openStore(user: login.account.name, home: login.account.home)
     }
     awaitAdmission(login, logger)
     let readAhead = takeOver(login, logger)
-    serve(login, store, readAhead, household, logger)
+    serve(login, store, readAhead, trace, household, logger)
 }
 
 /// Becomes the user for good, and no more than mail needs. Throws if there can be no mail.
@@ -93,7 +97,7 @@ func takeOver(_ login: Login, _ logger: Logger) -> [UInt8] {
     do throws(GateChannel.Failure) {
         try channel.answer(Answer(.accepted, isLast: true, message: login.accepted.serverFinal))
         let readAhead = try channel.body(of: channel.next())
-        var metadata: Logger.Metadata = ["mechanism": "\(login.mechanism.name)"]
+        var metadata: Logger.Metadata = ["mechanism": "\(login.mechanism.name)", "tls": "\(login.tls ?? "none")"]
         if let label = login.accepted.label { metadata["password"] = "\(label)" }
         logger.info("login", metadata: metadata)
         return readAhead
@@ -104,7 +108,8 @@ func takeOver(_ login: Login, _ logger: Logger) -> [UInt8] {
 }
 
 private func serve(
-    _ login: Login, _ store: any MailStore, _ readAhead: [UInt8], _ household: Household, _ logger: Logger
+    _ login: Login, _ store: any MailStore, _ readAhead: [UInt8], _ trace: ProtocolTrace?, _ household: Household,
+    _ logger: Logger
 ) -> Never {
     let connection: Connection
     if let client = login.client {
@@ -118,18 +123,17 @@ private func serve(
     let session = Session(
         connection: connection, store: store, user: login.account.name, readAhead: readAhead,
         record: login.page.map { SessionRecord(at: $0) } ?? SessionRecord(), logger: logger)
-    session.settings = household.settings.session(of: login.account.name)
+    session.settings = household.sessionSettings(of: login.account.name)
+    session.trace = trace
     connection.reasonOfShutdown = { login.line.hear(Order.self).isLeave ? .dismissed : .shutdown }
     connection.whenSilent = { restAWhile(login, logger) }
+    let started = ContinuousClock.now
     let end = session.run()
     connection.finish()
-    logger.info(
-        "session end",
-        metadata: [
-            "reason": "\(end.reason)",
-            "received": "\(connection.received - receivedBefore + UInt64(readAhead.count))",
-            "sent": "\(connection.sent - sentBefore)",
-        ])
+    trace?.note("end: \(end.reason)")
+    logger.info("session end", metadata: session.counters.metadata(
+        end, after: ContinuousClock.now - started, received: connection.received - receivedBefore + UInt64(readAhead.count),
+        sent: connection.sent - sentBefore))
     if login.client == nil { endWithGate(login, logger) }
     _exit(0)
 }

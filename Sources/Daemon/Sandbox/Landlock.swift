@@ -52,15 +52,25 @@ package struct Landlock: Sendable {
     /// To connect to abstract Unix sockets and to signal processes beyond these limits, from version 6 on.
     var scoped: UInt64 { version >= 6 ? 0b11 : 0 }
 
-    /// From now on, for this process and its children, for good. Needs `no_new_privs`.
-    /// - Parameter allowed: open directories, and what may be done beneath each.
-    func enforce(_ allowed: [(directory: Int32, access: Access)]) {
-        let ruleset = clinux_landlock_ruleset(fileSystem.rawValue, network, scoped)
-        if ruleset < 0 { must(ruleset, "landlock_create_ruleset") }
-        for (directory, access) in allowed {
-            must(clinux_landlock_allow(ruleset, directory, access.intersection(fileSystem).rawValue), "landlock_add_rule")
+    /// Forbids everything, until something is allowed.
+    func ruleset() -> Ruleset {
+        let descriptor = clinux_landlock_ruleset(fileSystem.rawValue, network, scoped)
+        if descriptor < 0 { must(descriptor, "landlock_create_ruleset") }
+        return Ruleset(descriptor: descriptor, fileSystem: fileSystem)
+    }
+
+    /// Rules that hold for nobody yet.
+    struct Ruleset: ~Copyable {
+        fileprivate let descriptor: Int32
+        fileprivate let fileSystem: Access
+
+        deinit { close(descriptor) }
+
+        func allow(_ access: Access, beneath directory: Int32) {
+            must(clinux_landlock_allow(descriptor, directory, access.intersection(fileSystem).rawValue), "landlock_add_rule")
         }
-        must(clinux_landlock_enforce(ruleset), "landlock_restrict_self")
-        close(ruleset)
+
+        /// From now on, for this process and its children, for good. Needs `no_new_privs`.
+        func enforce() { must(clinux_landlock_enforce(descriptor), "landlock_restrict_self") }
     }
 }

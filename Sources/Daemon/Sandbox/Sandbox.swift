@@ -18,8 +18,18 @@ package struct Sandbox: Sendable {
     let landlock: Landlock?
     /// What this kernel lacks, and what that means.
     let missing: [String]
+    /// The directory that glibc loads the code of charsets from, beside the library itself.
+    private let charsets: String?
+    /// Made once, for all: see `SystemCallFilter.StandIn`.
+    private let gateProgram: [sock_filter]
+    private let sessionProgram: [sock_filter]
 
     package init(_ policy: SandboxPolicy, canFilter: Bool = clinux_seccomp_can_kill_process() == 0, landlock: Landlock? = Landlock()) {
+        charsets = Self.findCharsets()
+        gateProgram = SystemCallFilter.gate(process: SystemCallFilter.StandIn.process).program
+        sessionProgram = SystemCallFilter.session(
+            process: SystemCallFilter.StandIn.process, line: SystemCallFilter.StandIn.line, log: SystemCallFilter.StandIn.log
+        ).program
         guard policy != .off else {
             (filtersSystemCalls, self.landlock, missing) = (false, nil, [])
             return
@@ -32,17 +42,14 @@ package struct Sandbox: Sendable {
         self.missing = missing
     }
 
-    /// Makes what the roles will hold themselves to, and lets it go: see `rehearse()`.
-    func rehearse() {
-        _ = Self.rules(for: [])
-        if filtersSystemCalls {
-            for filter in [SystemCallFilter.gate(), .session(line: 0, log: nil)] { _ = filter.program }
-        }
+    /// Makes what the roles will hold themselves to, and lets it go: see `rehearse(_:)`.
+    func rehearse(_ directory: FileDescriptor) {
+        if let landlock { _ = ruleset(landlock, for: [directory]) }
     }
 
     /// For a gate that has given up all else.
     func confineGate() {
-        if filtersSystemCalls { SystemCallFilter.gate().install() }
+        if filtersSystemCalls { SystemCallFilter.install(gateProgram) }
     }
 
     /// For the user's process, before it looks at mail.
@@ -51,26 +58,26 @@ package struct Sandbox: Sendable {
     ///   - line: the socket to the listener.
     ///   - log: the socket of the log, if it is one.
     func confineSession(to directories: [FileDescriptor], line: Int32, log: Int32?) {
-        if let landlock {
-            var allowed = Self.rules(for: directories)
-            let charsets = Self.openCharsets()
-            if charsets >= 0 { allowed.append((charsets, .read)) }
-            landlock.enforce(allowed)
-            if charsets >= 0 { close(charsets) }
-        }
+        if let landlock { ruleset(landlock, for: directories).enforce() }
         for directory in directories { close(directory.rawValue) }
-        if filtersSystemCalls { SystemCallFilter.session(line: line, log: log).install() }
+        if filtersSystemCalls { SystemCallFilter.install(sessionProgram, line: line, log: log ?? -1) }
     }
 
-    private static func rules(for directories: [FileDescriptor]) -> [(directory: Int32, access: Landlock.Access)] {
-        directories.map { (directory: $0.rawValue, access: Landlock.Access.mail) }
+    /// What a session may do beneath which directories.
+    private func ruleset(_ landlock: Landlock, for directories: [FileDescriptor]) -> Landlock.Ruleset {
+        let ruleset = landlock.ruleset()
+        for directory in directories { ruleset.allow(.mail, beneath: directory.rawValue) }
+        guard let charsets else { return ruleset }
+        let descriptor = open(charsets, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { return ruleset }
+        ruleset.allow(.read, beneath: descriptor)
+        close(descriptor)
+        return ruleset
     }
 
-    /// The directory that glibc loads the code of charsets from, beside the library itself; -1 if there is none.
-    private static func openCharsets() -> Int32 {
-        guard let library = clinux_c_library() else { return -1 }
+    private static func findCharsets() -> String? {
+        guard let library = clinux_c_library() else { return nil }
         let path = String(cString: library)
-        guard let slash = path.lastIndex(of: "/") else { return -1 }
-        return open(path[...slash] + "gconv", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        return path.lastIndex(of: "/").map { path[...$0] + "gconv" }
     }
 }

@@ -8,7 +8,8 @@ import Glibc
 /// talk to), `kill`, `ptrace`, `prctl`, `ioctl`, `setresuid`, `chmod`, `symlinkat`, `mknodat`, `memfd_create`, `io_uring_setup`.
 extension SystemCallFilter {
     /// For the process that talks to strangers: bytes to and from what it has open. Nothing here takes a name.
-    static func gate() -> SystemCallFilter {
+    /// - Parameter process: its own number.
+    static func gate(process: pid_t = getpid()) -> SystemCallFilter {
         let own: [Rule] = [
             .allow(SYS_recvfrom, "the client's bytes without TLS, and the monitor's answers"),
             .allow(SYS_recvmsg, "the client's socket, from the monitor"),
@@ -19,15 +20,16 @@ extension SystemCallFilter {
             .allow(SYS_prlimit64, where: [.argument(0, is: 0), .argument(1, is: Int32(RLIMIT_CPU.rawValue))],
                    "a relay may live for weeks; the time before login is short"),
         ]
-        return SystemCallFilter(rules: own + waiting + talking + running)
+        return SystemCallFilter(rules: own + waiting + talking + running(process))
     }
 
     /// For the user's process: files beneath its Maildir, which is Landlock's business, and one client.
     /// - Parameters:
+    ///   - process: its own number.
     ///   - line: the socket to the listener.
     ///   - log: the socket of the log, if it is one.
-    static func session(line: Int32, log: Int32?) -> SystemCallFilter {
-        var own: [Rule] = [
+    static func session(process: pid_t = getpid(), line: Int32, log: Int32?) -> SystemCallFilter {
+        let own: [Rule] = [
             .allow(SYS_recvfrom, "the client's bytes"),
             .allow(SYS_recvmsg, where: [.argument(0, is: line)], "whether the listener lets this user in"),
             .allow(SYS_sendto, where: Condition.isNull(4), "to the client or its gate, and to the log; to nobody else"),
@@ -38,17 +40,15 @@ extension SystemCallFilter {
             .allow(SYS_rt_sigaction, where: [.argument(0, is: SIGBUS)], "an index that another program cuts short (FileMap)"),
             .allow(SYS_wait4, "its gate has ended"),
             .allow(SYS_pidfd_open, "to wait for the end of its gate, but not for ever"),
+            .allow(SYS_connect, where: [.argument(0, is: log ?? -1)], "the log's daemon was restarted"),
         ]
-        if let log {
-            own.append(.allow(SYS_connect, where: [.argument(0, is: log)], "the syslog daemon was restarted"))
-        }
-        return SystemCallFilter(rules: own + waiting + talking + files + running)
+        return SystemCallFilter(rules: own + waiting + talking + files + running(process))
     }
 
     // MARK: - What several need
 
     /// A program in one thread, with memory and an end.
-    private static var running: [Rule] {
+    private static func running(_ process: pid_t) -> [Rule] {
         var rules: [Rule] = [
             .allow(SYS_brk, "malloc(3)"),
             .allow(SYS_munmap, "free(3), and indexes that were replaced"),
@@ -65,7 +65,7 @@ extension SystemCallFilter {
             .allow(SYS_writev, "a runtime's last words"),
             .allow(SYS_rt_sigreturn, "the end of a signal's handler"),
             .allow(SYS_rt_sigprocmask, "abort(3)"),
-            .allow(SYS_tgkill, where: [.argument(0, is: getpid())], "abort(3): to itself only"),
+            .allow(SYS_tgkill, where: [.argument(0, is: process)], "abort(3): to itself only"),
             .allow(SYS_exit_group, "the end"),
             .allow(SYS_exit, "the end of its one thread"),
         ]

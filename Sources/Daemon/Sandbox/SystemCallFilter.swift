@@ -69,9 +69,32 @@ package struct SystemCallFilter {
     }
 
     /// The filter holds for this process and its children, for good. Needs `no_new_privs`.
-    package func install() {
-        let program = program
+    package func install() { Self.install(program) }
+
+    /// - Parameters:
+    ///   - program: may have stand-ins.
+    ///   - line: what stands there for that.
+    ///   - log: the same.
+    static func install(_ program: [sock_filter], line: Int32 = -1, log: Int32 = -1) {
+        var program = program
+        for index in program.indices {
+            let value = switch Int32(bitPattern: program[index].k) {
+            case StandIn.process: getpid()
+            case StandIn.line: line
+            case StandIn.log: log
+            case let other: other
+            }
+            program[index].k = UInt32(bitPattern: value)
+        }
         must(clinux_seccomp_install(program, UInt16(program.count)), "seccomp")
+    }
+
+    /// Stands for what only the process knows that installs the filter, so that the program can be made before: no number of
+    /// a process or descriptor.
+    enum StandIn {
+        static let process: Int32 = -101
+        static let line: Int32 = -102
+        static let log: Int32 = -103
     }
 
     // MARK: - The program
@@ -107,6 +130,8 @@ package struct SystemCallFilter {
     #error("the filters of system calls have not been written for this architecture")
     #endif
 
+    /// The kernel runs it for each call that there is when it is installed, to learn which are always allowed: so it is a
+    /// tree, in which a call is found in few steps.
     var program: [sock_filter] {
         // A process may change into another architecture's mode, where the numbers mean other calls.
         var program = [
@@ -119,9 +144,18 @@ package struct SystemCallFilter {
         // The same machine's calls of another ABI (x32) have numbers with this bit.
         program += [Self.jump(BPF_JGE, 0x4000_0000, ifNot: 1), Self.end(Action.kill)]
         #endif
-        for rule in rules { program += Self.instructions(of: rule) }
-        program.append(Self.end(otherwise.map(Action.of) ?? Action.kill))
-        return program
+        let calls = Set(rules.map(\.call)).sorted().map { call in (call: call, rules: rules.filter { $0.call == call }) }
+        return program + tree(calls[...])
+    }
+
+    private func tree(_ calls: ArraySlice<(call: Int32, rules: [Rule])>) -> [sock_filter] {
+        guard calls.count > 2 else {
+            return calls.flatMap { $0.rules.flatMap(Self.instructions) } + [Self.end(otherwise.map(Action.of) ?? Action.kill)]
+        }
+        let middle = calls.startIndex + calls.count / 2
+        let lower = tree(calls[..<middle])
+        precondition(lower.count < 256, "a filter with jumps that are further than the machine's")
+        return [Self.jump(BPF_JGE, UInt32(bitPattern: calls[middle].call), ifSo: lower.count)] + lower + tree(calls[middle...])
     }
 
     /// Begins and ends with the call's number in the accumulator.

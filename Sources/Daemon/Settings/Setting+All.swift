@@ -41,6 +41,9 @@ extension Setting {
         Setting("pam-confdir", nil, .text("DIRECTORY"), \.pamConfdir, "Where PAM's services are configured.",
                 default: "PAM's own, /etc/pam.d"),
         Setting("pam", nil, .yesOrNo, \.pam, "Ask PAM about those whom --password-file does not know."),
+        Setting("pam-session", nil, .yesOrNo, \.pamSession,
+                "Establish credentials and open a PAM session at each login, which ends at once: for modules that prepare an "
+                    + "account, such as pam_mkhomedir.", [.needsFork]),
         Setting("password-file", nil, .text("FILE"), \.passwordFile,
                 "A file with users and app passwords, with --fork.",
                 details: "It is read at each login, so that a change counts at once.",
@@ -179,11 +182,14 @@ extension Setting {
                     + "login; all must ask for them.", default: "none"),
 
         // What is told to the administrator.
-        Setting("log", nil, .oneOf("TARGET"), \.log, "Where events are told: `stderr` or `syslog`."),
+        Setting("log", nil, .oneOf("TARGET"), \.log, "Where events are told: `stderr`, `syslog`, or `journal`, field by field.",
+                default: "the journal if it reads the standard error stream, else that stream"),
+        Setting("log-format", nil, .oneOf("FORMAT"), \.logFormat,
+                "How events are told on `stderr` and to `syslog`: as `text`, or as `json`, an object a line."),
         Setting("log-level", nil, .oneOf("LEVEL"), \.logLevel,
                 "The least that is told: `trace`, `debug`, `info`, `notice`, `warning`, `error` or `critical`."),
         Setting("log-facility", nil, .oneOf("FACILITY"), \.logFacility,
-                "With --log `syslog`, the facility: `mail`, `daemon`, `auth`, `authpriv`, `user`, or `local0` to `local7`."),
+                "The facility in `syslog` and in the journal: `mail`, `daemon`, `auth`, `authpriv`, `user`, or `local0` to `local7`."),
         Setting("reverse-lookups", nil, .yesOrNo, \.reverseLookups,
                 "With --fork: ask name services for the name of each client, and log it. Nobody is kept waiting by it.",
                 details: "It is logged as confirmed if the name leads back to the address.", [.needsFork]),
@@ -195,6 +201,15 @@ extension Setting {
                     + "which is one of localhost, HOST:PORT, or the path of a socket.",
                 details: "Whoever can connect can read them. They name no users and no addresses, but tell how many log in, and "
                     + "fail to.", default: "none", [.needsFork, .needsRestart]),
+        Setting("trace", nil, .text("USER"), \.traced, separator: ",",
+                "A user whose sessions are written down from the login on, word by word but for passwords and literals, each in a "
+                    + "file of its own, to find what goes wrong between client and server.",
+                details: "The log tells the file. It ends after 64 MiB. Whose mail it is should know of it.", default: "none"),
+        Setting("trace-directory", nil, .text("DIRECTORY"), \.traceDirectory,
+                "Where these files are. It must exist, and nobody else should be able to read it.",
+                default: Settings.defaultTraceDirectory),
+        Setting("trace-literals", nil, .yesOrNo, \.traceLiterals,
+                "Write literals down too, which is where messages are."),
         Setting("pid-file", nil, .text("FILE"), \.pidFile, "Where the daemon's process ID is written.", default: "none",
                 [.needsRestart]),
 

@@ -7,7 +7,8 @@ import Transport
 public struct Settings: Sendable {
     public enum Storage: String, Sendable, CaseIterable { case memory, maildir }
     public enum Separator: String, Sendable, CaseIterable { case dot = ".", slash = "/" }
-    public enum LogTarget: String, Sendable, CaseIterable { case stderr, syslog }
+    public enum LogTarget: String, Sendable, CaseIterable { case stderr, syslog, journal }
+    public enum LogFormat: String, Sendable, CaseIterable { case text, json }
     public enum LogFacility: String, Sendable, CaseIterable {
         case mail, daemon, auth, authpriv, user, local0, local1, local2, local3, local4, local5, local6, local7
     }
@@ -35,6 +36,7 @@ public struct Settings: Sendable {
     public var pamService = "imapd"
     public var pamConfdir: String?
     public var pam = true
+    public var pamSession = false
     public var passwordFile: String?
     public var passwordUse: String?
     public var loginDomains: [String] = []
@@ -68,11 +70,17 @@ public struct Settings: Sendable {
     public var identity: [IdentityField] = []
     public var hiddenCapabilities: [String] = []
     public var hiddenForUsers: [HiddenForUser] = []
-    public var log: LogTarget = .stderr
+    /// `nil`: the journal if it reads the standard error stream, else that.
+    public var log: LogTarget?
+    public var logFormat: LogFormat = .text
     public var logLevel: Logger.Level = .info
     public var logFacility: LogFacility = .mail
     public var pidFile: String?
     public var reverseLookups = false
+    /// Users whose sessions are traced.
+    public var traced: [String] = []
+    public var traceDirectory: String?
+    public var traceLiterals = false
     /// The file to read more from; `nil` is the default one, which need not exist.
     public var configuration: String?
     /// Asked for instead of a server.
@@ -160,5 +168,6 @@ public struct Settings: Sendable {
     static let defaultConfiguration = "/etc/imapd/imapd.conf"
     static let defaultCertificate = "/etc/imapd/cert.pem"
     static let defaultPasswordUse = "/var/lib/imapd/password-use"
+    static let defaultTraceDirectory = "/var/lib/imapd/trace"
     static let defaultKey = "/etc/imapd/key.pem"
 }

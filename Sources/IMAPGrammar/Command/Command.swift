@@ -47,6 +47,19 @@ public struct IDField: Hashable, Sendable {
         self.name = name
         self.value = value
     }
+
+    /// Bytes of `summary(of:)`.
+    public static let longestSummary = 1000
+
+    /// What a client says of itself, for a log: nothing but what can be seen, and not much of it. In one value, as names that
+    /// the client makes up must not pass for ours.
+    public static func summary(of fields: [IDField]) -> String {
+        func printable(_ bytes: [UInt8]) -> [UInt8] {
+            bytes.prefix(128).map { (0x20...0x7E).contains($0) ? $0 : UInt8(ascii: "?") }
+        }
+        let parts = fields.map { printable($0.name) + [UInt8(ascii: "=")] + printable($0.value ?? []) }
+        return String(decoding: Array(parts.joined(separator: [0x20])).prefix(longestSummary), as: UTF8.self)
+    }
 }
 
 /// RFC 9051 §6.2.

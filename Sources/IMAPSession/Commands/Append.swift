@@ -46,6 +46,7 @@ extension Authenticated {
             case .appendEnd:
                 do {
                     let (uidValidity, uids) = try transaction.commit()
+                    counters.appended += UInt64(uids.count)
                     return .ok("APPEND completed", .appendUID(uidValidity, UIDSet(uids)))
                 } catch { throw .storeTarget(error) }
             case .rejected(let rejection):

@@ -9,7 +9,10 @@ extension Selected {
         if !mailbox.isReadOnly {
             try refresh()
             let deleted = deletedMessages(among: view.all)
-            if !deleted.isEmpty { _ = try storing { () throws(StoreError) in try mailbox.expunge(deleted) } }
+            if !deleted.isEmpty {
+                let expunged = try storing { () throws(StoreError) in try mailbox.expunge(deleted) }
+                account.counters.expunged += UInt64(expunged.count)
+            }
         }
         return .ok("CLOSE completed").leavingMailbox()
     }

@@ -10,6 +10,7 @@ extension Selected {
         let text: RespText = byUID ? "UID COPY completed" : "COPY completed"
         let result: CopyResult
         do { result = try mailbox.copy(uids, to: name) } catch { throw .storeTarget(error) }
+        account.counters.copied += UInt64(result.source.count)
         // RFC 4315 §3: nothing copied, no COPYUID.
         guard !result.source.isEmpty else { return .ok(text) }
         return .ok(text, .copyUID(result.uidValidity, source: result.source, destination: result.destination))
@@ -22,6 +23,7 @@ extension Selected {
         let name = try account.local(name)
         let result: CopyResult
         do { result = try mailbox.move(uids, to: name) } catch { throw .storeTarget(error) }
+        account.counters.moved += UInt64(result.source.count)
         if !result.source.isEmpty {
             wire.note(.copyUID(result.uidValidity, source: result.source, destination: result.destination), "Moved")
             noteExpunged(result.source)

@@ -9,7 +9,9 @@ extension Selected {
         let deleted = deletedMessages(among: set.map { view.selection(uids: $0, saved: saved) } ?? view.all)
         let text: RespText = set == nil ? "EXPUNGE completed" : "UID EXPUNGE completed"
         guard !deleted.isEmpty else { return .ok(text) }
-        noteExpunged(try storing { () throws(StoreError) in try mailbox.expunge(deleted) })
+        let expunged = try storing { () throws(StoreError) in try mailbox.expunge(deleted) }
+        account.counters.expunged += UInt64(expunged.count)
+        noteExpunged(expunged)
         guard features.contains(.qresync) else { return .ok(text) }
         // RFC 7162 §3.2.7. The mod-sequence is of what this command tells, and no later.
         try refresh()

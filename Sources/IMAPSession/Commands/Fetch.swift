@@ -33,6 +33,11 @@ extension Selected {
         var newlySeen = UIDSet()
         var ahead = selection.makeIterator()
         var marked = 0
+        var sent: UInt64 = 0
+        defer {
+            account.counters.fetched += sent
+            if program.sendsText { account.counters.bodies += sent }
+        }
         let showsRecent = !features.contains(.imap4rev2) && !recent.isEmpty
         for (position, index) in selection.enumerated() {
             if position & 0xFF == 0xFF { try sending { () throws(ConnectionEnd) in try wire.heedShutdown() } }
@@ -49,7 +54,7 @@ extension Selected {
             do {
                 switch try fetcher.fetch(uid, number: view.number(at: index), isRecent: showsRecent && recent.contains(uid),
                                          adding: setsSeen && newlySeen.contains(uid) ? extraWhenSeen : extra) {
-                case .sent: break
+                case .sent: sent += 1
                 case .gone: failure = .expunged
                 case .unknownEncoding: failure = failure ?? .unknownEncoding
                 }

@@ -25,7 +25,7 @@ extension Authenticated {
                 rests = RestSchedule()
             case .timeout:
                 rests.run(tidy)
-                if ContinuousClock.now >= nextNotice {
+                if nextNotice - ContinuousClock.now <= .zero {
                     wire.out.untagged(.ok, nil, "Still here")
                     nextNotice = ContinuousClock.now + settings.idleNotice
                 }

@@ -11,6 +11,10 @@ extension Authenticated {
             wire.tagged(tag, try outcome(of: error))
             return .authenticated(self)
         }
+        let messages = state.view.count, access = state.mailbox.isReadOnly ? "read-only" : "read-write"
+        logger.debug("select", metadata: [
+            "mailbox": "\(command.mailbox.string)", "messages": "\(messages)", "access": "\(access)",
+        ])
         wire.tagged(tag, .ok(command.readOnly ? "EXAMINE completed" : "SELECT completed",
                              state.mailbox.isReadOnly ? .readOnly : .readWrite))
         return .selected(state)

@@ -14,6 +14,8 @@ struct FetchProgram {
     let needsWhole: Bool
     /// Whether it makes messages \Seen (RFC 9051 §6.4.5): BODY[…], BINARY[…], RFC822, RFC822.TEXT.
     let setsSeen: Bool
+    /// Whether it sends text of messages: all of it, or parts, and not only their headers.
+    let sendsText: Bool
     /// What a kept record must have so that no content is needed; `nil` if that cannot be.
     let keptItems: KeptItems?
 
@@ -32,6 +34,7 @@ struct FetchProgram {
         needsIdentity = attributes.contains { $0 == .saveDate || $0 == .emailID || $0 == .threadID }
         needsWhole = attributes.contains { $0.scope == .bytes }
         setsSeen = attributes.contains(where: \.setsSeen)
+        sendsText = attributes.contains(where: \.isText)
         keptItems = needsContent || attributes.contains(.preview(lazy: true)) ? KeptItems(attributes) : nil
     }
 }
@@ -55,6 +58,14 @@ extension FetchAttribute {
                 }
             }
         case .binary(let part, _, _), .binarySize(let part): part.isEmpty ? .bytes : .structure
+        }
+    }
+
+    fileprivate var isText: Bool {
+        switch self {
+        case .rfc822, .rfc822Text, .binary: true
+        case .bodySection(let section, _, _): section.text == nil || section.text == .text
+        default: false
         }
     }
 
