@@ -1,6 +1,5 @@
 import Glibc
 import IMAPTypes
-import Logging
 import MailStore
 
 /// What `exportCourier` wrote.
@@ -84,28 +83,10 @@ extension Mailbox {
 
     /// Courier has every message in cur/, with its flags in its name.
     private func nameByFlags() throws(StoreError) {
-        var transaction = Transaction(summary: state.summary)
-        transaction.summary.cur = try changingCur { () throws(StoreError) in
-            for row in 0..<table.count where !table.isGone(row) {
-                let old = table.info(row), info = FileName.info(old, with: table.flags(row)), base = table.baseName(row)
-                guard info != old || table.place(row).contains(.new) else { continue }
-                guard base.count + info.count <= FileName.longest,
-                      directory.directory(table.place(row)).renameExclusively(base + old, to: directory.cur, base + info) else {
-                    logger.warning("A message's file could not be renamed for its flags", metadata: [
-                        "file": "\(printable(base))",
-                    ])
-                    continue
-                }
-                let uid = table.uid(row)
-                if info.withUnsafeBytes({ FileName.info($0) }).isPlain {
-                    transaction.entries.append(.named(.hasInfo, table.flags(row), [uid...uid]))
-                } else {
-                    transaction.entries.append(.namedOddly(uid, [.hasInfo, .odd], info))
-                }
-            }
-            return nil
+        try nameFiles { row in
+            let old = table.info(row), info = FileName.info(old, with: table.flags(row))
+            return info != old || table.place(row).contains(.new) ? info : nil
         }
-        if !transaction.entries.isEmpty { try commit(transaction) }
     }
 
     private var courierList: [UInt8] {

@@ -1,6 +1,5 @@
 import Glibc
 import IMAPTypes
-import Logging
 import MailStore
 
 /// What `exportDovecot` wrote.
@@ -62,30 +61,11 @@ extension Mailbox {
 
     /// Gives files the names that tell their flags and keywords.
     private func nameWithLetters(_ letters: DovecotLetters) throws(StoreError) {
-        var transaction = Transaction(summary: state.summary)
-        transaction.summary.cur = try changingCur { () throws(StoreError) in
-            for row in 0..<table.count where !table.isGone(row) {
-                let old = table.info(row), info = letters.info(old, flags: table.flags(row), keywords: table.keywords(row))
-                // What is in new/ and has no flags may stay there.
-                guard info != old, !(old.isEmpty && info.count == FileName.mark.count) else { continue }
-                let base = table.baseName(row)
-                guard base.count + info.count <= FileName.longest,
-                      directory.directory(table.place(row)).renameExclusively(base + old, to: directory.cur, base + info) else {
-                    logger.warning("A message's file could not be renamed for its flags", metadata: [
-                        "file": "\(printable(base))",
-                    ])
-                    continue
-                }
-                let uid = table.uid(row)
-                if info.withUnsafeBytes({ FileName.info($0) }).isPlain {
-                    transaction.entries.append(.named(.hasInfo, table.flags(row), [uid...uid]))
-                } else {
-                    transaction.entries.append(.namedOddly(uid, [.hasInfo, .odd], info))
-                }
-            }
-            return nil
+        try nameFiles { row in
+            let old = table.info(row), info = letters.info(old, flags: table.flags(row), keywords: table.keywords(row))
+            // What is in new/ and has no flags may stay there.
+            return info == old || old.isEmpty && info.count == FileName.mark.count ? nil : info
         }
-        if !transaction.entries.isEmpty { try commit(transaction) }
     }
 
     /// Version 3. What an older list says of the same message beyond its UID (GUID, UIDL of POP3) goes along.
