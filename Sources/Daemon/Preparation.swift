@@ -205,7 +205,8 @@ package struct Preparation {
             path = String(cString: home).split(separator: "%", omittingEmptySubsequences: false).joined(separator: "%%")
                 + path.dropFirst()
         }
-        return MaildirProvider(path: path, separator: separator, logger: logger)
+        let delay = settings.expungeDelay.components.seconds
+        return MaildirProvider(path: path, separator: separator, expungeDelay: delay, logger: logger)
     }
 
     // MARK: - Listeners

@@ -32,6 +32,8 @@ final class Account {
     let maildir: Handle
     let path: String
     let logger: Logger
+    /// How long expunged messages are kept, in seconds; 0 for not at all, `nil` for whoever must not decide.
+    let expungeDelay: Int64?
     private let lockFile: LockFile
     private var file: Handle?
     private var offset = 0
@@ -39,7 +41,8 @@ final class Account {
     private var mailboxes: [FolderName: Mailbox] { contents.mailboxes }
     private var lastUIDValidity: UInt32 { contents.lastUIDValidity }
 
-    init(_ maildir: Handle, path: String, logger: Logger) throws(StoreError) {
+    init(_ maildir: Handle, path: String, expungeDelay: Int64? = nil, logger: Logger) throws(StoreError) {
+        self.expungeDelay = expungeDelay
         self.maildir = maildir
         self.path = path
         self.logger = logger

@@ -10,12 +10,15 @@ public struct MaildirProvider: MailStoreProvider {
     public let path: String
     /// Between the levels of a mailbox name: "." or "/".
     public let separator: Character
+    /// How long expunged messages are kept, in seconds; 0 for not at all.
+    public let expungeDelay: Int64
     public let logger: Logger
 
-    public init(path: String = "~/Maildir", separator: Character = ".", logger: Logger) {
+    public init(path: String = "~/Maildir", separator: Character = ".", expungeDelay: Int64 = 0, logger: Logger) {
         precondition(separator == "." || separator == "/", "a separator is . or /")
         self.path = path
         self.separator = separator
+        self.expungeDelay = expungeDelay
         self.logger = logger
     }
 
@@ -23,7 +26,7 @@ public struct MaildirProvider: MailStoreProvider {
         let path = try expand(user: user, home: home)
         var logger = logger
         logger[metadataKey: "user"] = "\(user)"
-        return try MaildirStore(path: path, separator: separator, logger: logger)
+        return try MaildirStore(path: path, separator: separator, expungeDelay: expungeDelay, logger: logger)
     }
 
     /// The Maildir, and mailboxes that are elsewhere because what the Maildir has is a symbolic link to them. Those that are

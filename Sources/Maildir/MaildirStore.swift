@@ -35,12 +35,17 @@ public final class MaildirStore: MailStore {
         return work
     }
 
-    /// Opens the Maildir, and makes it if there is none. `path` is absolute, or relative to the working directory.
-    public init(path: String, separator: Character = ".", logger: Logger) throws(StoreError) {
+    /// Opens the Maildir, and makes it if there is none.
+    ///
+    /// - Parameters:
+    ///   - path: absolute, or relative to the working directory.
+    ///   - expungeDelay: how long expunged messages are kept for `undelete`, in seconds. 0: none is kept, and
+    ///     those that are go; `nil`: whoever serves the Maildir decides.
+    public init(path: String, separator: Character = ".", expungeDelay: Int64? = nil, logger: Logger) throws(StoreError) {
         self.separator = separator
         naming = FolderNaming(separator: separator)
         let maildir = try Self.openMaildir(path)
-        account = try Account(maildir, path: path, logger: logger)
+        account = try Account(maildir, path: path, expungeDelay: expungeDelay, logger: logger)
         statusFile = StatusFile(maildir)
     }
 

@@ -24,7 +24,7 @@ extension OpenMaildir {
         return try first.locked { () throws(StoreError) in
             try second.locked { () throws(StoreError) in
                 let result = try copy(uids, to: target)
-                _ = try expunge(result.source)
+                _ = try expunge(result.source, isMoved: true)
                 return result
             }
         }

@@ -4,7 +4,10 @@ import MailStore
 
 extension OpenMaildir {
     /// Removes the files, then logs it: if we die in between, the next scan finds them gone.
-    func expunge(_ uids: [UID]) throws(StoreError) -> [UID] {
+    func expunge(_ uids: [UID]) throws(StoreError) -> [UID] { try expunge(uids, isMoved: false) }
+
+    /// What was moved is not kept for an administrator: it is where it went.
+    func expunge(_ uids: [UID], isMoved: Bool) throws(StoreError) -> [UID] {
         if isReadOnly { throw .readOnly }
         return try mailbox.locked { () throws(StoreError) in
             try mailbox.verifyRows()
@@ -18,6 +21,9 @@ extension OpenMaildir {
                 graveyard = Graveyard.open(directory, create: true)
                 guard graveyard != nil else { throw failure("opening imapd.expunged in", directory.folder.directory) }
             }
+            // Where it cannot be had, as on a full disk, it is better to remove than to keep.
+            let keepsExpunged = mailbox.account.expungeDelay.map { $0 > 0 } == true && !isMoved
+            let kept = keepsExpunged ? UndeleteDirectory.open(directory, create: true) : nil
             var transaction = mailbox.newTransaction()
             var removed: [UID] = []
             var isNewChanged = false
@@ -27,7 +33,7 @@ extension OpenMaildir {
                 var events = 0
                 for row in rows {
                     guard let uid = UID(table.uid(row)) else { continue }
-                    guard remove(row, uid, to: graveyard) else {
+                    guard remove(row, uid, to: graveyard, keptIn: kept) else {
                         problem = failure("removing", table.name(row))
                         break
                     }
@@ -39,6 +45,7 @@ extension OpenMaildir {
                 return events
             }
             if removed.isEmpty, let problem { throw problem }
+            _ = kept?.sync()
             _ = directory.cur.sync()
             if isNewChanged { _ = directory.new.sync() }
             transaction.entries.append(.expunge(ranges.ranges))
@@ -50,8 +57,31 @@ extension OpenMaildir {
     }
 
     /// False and `errno` if the message is still there afterwards.
-    private func remove(_ row: Int, _ uid: UID, to graveyard: Handle?) -> Bool {
+    private func remove(_ row: Int, _ uid: UID, to graveyard: Handle?, keptIn kept: Handle?) -> Bool {
+        /// Whoever has the mailbox open finds it in one place, an administrator in the other.
+        func keep(_ name: [UInt8], from directory: Handle) -> Bool {
+            guard let kept else { return false }
+            let place = Graveyard.fileName(uid.rawValue)
+            if let graveyard, !directory.link(name, to: graveyard, place) {
+                // A crash has left one.
+                guard errno == EEXIST, graveyard.unlink(place), directory.link(name, to: graveyard, place) else { return false }
+            }
+            let time = now() / 1_000_000_000
+            if directory.rename(
+                name, to: kept, UndeleteDirectory.fileName(table.row(whole: row), base: table.baseName(row), time: time)) {
+                return true
+            }
+            // To rename a file over another name of its own does nothing.
+            let code = errno
+            _ = graveyard?.unlink(place)
+            errno = code
+            return false
+        }
         func remove(_ name: [UInt8], from directory: Handle) -> Bool {
+            if kept != nil {
+                if keep(name, from: directory) { return true }
+                if errno == ENOENT { return false }
+            }
             if let graveyard, directory.rename(name, to: graveyard, Graveyard.fileName(uid.rawValue)) { return true }
             // A full disk may refuse the rename. Then it is better to remove than to keep.
             if graveyard != nil, errno == ENOENT { return false }

@@ -56,6 +56,7 @@ final class OpenMaildir: OpenMailbox {
         let directory = mailbox.directory
         let wasLast = directory.lockFile.beginAlone()
         Graveyard.empty(directory, olderThan: wasLast ? 0 : Graveyard.patience)
+        if let delay = mailbox.account.expungeDelay { UndeleteDirectory.purge(directory, delay: delay) }
         directory.lockFile.leave()
         mailbox.onReload = nil
         onClose(mailbox, !isReadOnly && mailbox.isTidyingDue)

@@ -21,7 +21,9 @@ final class Script {
         logger = Logger(label: "subject") { _ in FactLogger(facts) }
     }
 
-    func openStore() throws -> MaildirStore { try MaildirStore(path: path, logger: logger) }
+    func openStore(expungeDelay: Int64? = nil) throws -> MaildirStore {
+        try MaildirStore(path: path, expungeDelay: expungeDelay, logger: logger)
+    }
 
     private func note(_ line: String) {
         facts.note(line)
@@ -106,6 +108,11 @@ final class Script {
             otherStore = nil
         }
         step("expunge alone") { try expunge(inbox, ["old-8"]) }
+        step("expunge and keep") {
+            let keeping = try openStore(expungeDelay: 86_400)
+            try expunge(try open(keeping, "inbox"), ["old-9"])
+        }
+        step("undelete") { try undelete(["old-9"], to: "work") }
         step("create") {
             note("?box\tnew\tNew")
             try store.create(MailboxName("New")!, use: .archive)
@@ -260,6 +267,15 @@ final class Script {
         let gone = try open.expunge(chosen.map(\.uid))
         for (uid, text) in chosen where gone.contains(uid) { note("+remove\tinbox\t\(text)") }
         open.forget(gone)
+    }
+
+    /// What `expunge` has removed, and is all that is kept, comes into another mailbox.
+    private func undelete(_ texts: [String], to box: String) throws {
+        let keeping = try openStore(expungeDelay: 86_400), messages = try keeping.expunged(from: .inbox)
+        groups += 1
+        for text in texts { note("?add\t\(box)\t\t\(text)\t\t\(groups)") }
+        let uids = try keeping.undelete(messages, from: .inbox, to: name(box))
+        for (uid, text) in zip(uids, texts) { note("+add\t\(box)\t\(uid.rawValue)\t\(text)\t\t\(groups)") }
     }
 
     private func rename(_ store: MaildirStore, _ moves: [(box: String, from: String, to: String)]) throws {

@@ -72,7 +72,7 @@ struct Verifier {
 
     private func openStore() throws -> MaildirStore {
         let facts = facts
-        return try MaildirStore(path: path, logger: Logger(label: "verifier") { _ in FactLogger(facts) })
+        return try MaildirStore(path: path, expungeDelay: 0, logger: Logger(label: "verifier") { _ in FactLogger(facts) })
     }
 
     private mutating func look(_ store: MaildirStore) throws -> [String: Seen] {
@@ -176,11 +176,13 @@ struct Verifier {
         for folder in Disk.names(path) where folder.hasPrefix(".") {
             expect(!folder.hasPrefix(".."), "\(folder) is left")
             let inside = Disk.names(path + "/" + folder)
-            expect(!inside.contains("imapd.expunged"), "\(folder)/imapd.expunged is left")
+            for name in ["imapd.expunged", "imapd.undelete"] {
+                expect(!inside.contains(name), "\(folder)/\(name) is left")
+            }
             expect(Disk.names(path + "/" + folder + "/tmp").isEmpty, "files are left in \(folder)/tmp")
         }
         let tmp = Disk.names(path + "/tmp")
         expect(tmp.isEmpty, "files are left in tmp: \(tmp)")
-        expect(!Disk.names(path).contains("imapd.expunged"), "imapd.expunged is left")
+        for name in ["imapd.expunged", "imapd.undelete"] { expect(!Disk.names(path).contains(name), "\(name) is left") }
     }
 }

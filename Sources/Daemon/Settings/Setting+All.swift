@@ -163,6 +163,11 @@ extension Setting {
                     + "An account that has no mailbox but INBOX, as at its first login, gets it and is subscribed to it; "
                     + "where a mailbox of that name is there already, clients are told what it is for.",
                 details: "What a client has said of its mailboxes counts more.", default: "none"),
+        Setting("expunge-delay", nil, .time(0...31_536_000), \.expungeDelay,
+                "How long expunged messages are kept on the disk, for `imapctl undelete` to bring them back. 0: not at all.",
+                details: "They are in `imapd.undelete` in the directory of their mailbox, where no client and no other program "
+                    + "sees them, and go when a mailbox is closed after that time. What is moved is not kept, nor is a mailbox "
+                    + "that is deleted. By default what a client has expunged is gone, as its user may rely on."),
         Setting("largest-message", nil, .bytes(1 << 16...1 << 40), \.largestMessage, "The largest message that APPEND takes."),
 
         // What clients are told.

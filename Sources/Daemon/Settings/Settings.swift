@@ -66,6 +66,7 @@ public struct Settings: Sendable {
     public var loginCommands = 100
     public var specialMailboxes: [SpecialMailbox] = []
     public var largestMessage: UInt64 = 1 << 30
+    public var expungeDelay: Duration = .zero
     public var greeting = "imapd ready"
     public var identity: [IdentityField] = []
     public var hiddenCapabilities: [String] = []
@@ -165,7 +166,7 @@ public struct Settings: Sendable {
         return hiddenCapabilities + hiddenForUsers.filter { $0.user == user }.flatMap(\.capabilities)
     }
 
-    static let defaultConfiguration = "/etc/imapd/imapd.conf"
+    public static let defaultConfiguration = "/etc/imapd/imapd.conf"
     static let defaultCertificate = "/etc/imapd/cert.pem"
     static let defaultPasswordUse = "/var/lib/imapd/password-use"
     static let defaultTraceDirectory = "/var/lib/imapd/trace"
