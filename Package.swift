@@ -52,8 +52,8 @@ let package = Package(
                           // Bound before the first fork, so that no child copies a page to do it.
                           linkerSettings: [.unsafeFlags(["-Xlinker", "-z", "-Xlinker", "now"])]),
 
-        // The administrator's tool: no process forks from it, so it may carry what imapd may not.
-        .target(name: "Control", dependencies: ["SystemAuthentication", "Maildir", "MailMessage", "Privilege", "CLinux",
+        // The administrator's tool: no process forks from it, so it may carry what imapd may not. It reads the daemon's settings.
+        .target(name: "Control", dependencies: ["Daemon", "SystemAuthentication", "Maildir", "MailMessage", "IMAPSession", "Privilege", "CLinux",
                                                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                                                 .product(name: "Logging", package: "swift-log")]),
         .executableTarget(name: "imapctl", dependencies: ["Control"]),

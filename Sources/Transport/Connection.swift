@@ -79,7 +79,15 @@ public final class Connection {
     ///
     /// - Parameter challenge: what the client signs if it shows a certificate.
     public func startTLS(_ context: TLSContext, atMost time: Duration, challenge: [UInt8]? = nil) throws(ConnectionEnd) {
-        let stream = try TLSStream(context: context, descriptor: descriptor, challenge: challenge)
+        try handshake(TLSStream(context: context, descriptor: descriptor, challenge: challenge), atMost: time)
+    }
+
+    /// As client.
+    public func startTLS(_ context: TLSClientContext, atMost time: Duration) throws(ConnectionEnd) {
+        try handshake(TLSStream(client: context, descriptor: descriptor), atMost: time)
+    }
+
+    private func handshake(_ stream: TLSStream, atMost time: Duration) throws(ConnectionEnd) {
         let deadline = Deadline(after: time)
         while true {
             switch stream.handshake() {

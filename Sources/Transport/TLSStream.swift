@@ -21,11 +21,11 @@ public struct TLSInformation: Sendable, Equatable {
     }
 }
 
-/// The server's side of TLS on one socket.
+/// TLS on one socket, the server's side of it or a client's.
 final class TLSStream {
     private let ssl: OpaquePointer
-    /// Which `ssl` asks for a certificate.
-    private let context: TLSContext
+    /// Must live as long: a server's is asked for a certificate.
+    private let context: AnyObject
     /// Whether OpenSSL has read bytes that it has not given out: `poll(2)` cannot know of them.
     private(set) var holdsInput = false
     /// Of the handshake, if the client is asked for a certificate.
@@ -43,6 +43,14 @@ final class TLSStream {
             record.begin(ssl)
             self.record = record
         }
+    }
+
+    init(client context: TLSClientContext, descriptor: Int32) throws(ConnectionEnd) {
+        guard let ssl = context.makeSSL() else { throw .failed(TLSContext.lastError()) }
+        self.ssl = ssl
+        self.context = context
+        guard SSL_set_fd(ssl, descriptor) == 1 else { throw .failed(TLSContext.lastError()) }
+        SSL_set_connect_state(ssl)
     }
 
     deinit { SSL_free(ssl) }
@@ -112,7 +120,11 @@ final class TLSStream {
             case 0, ECONNRESET, EPIPE: return .ended(.closed)
             default: return .ended(.failed(Errno(rawValue: number).description))
             }
-        default: return .ended(.failed("TLS: " + TLSContext.lastError()))
+        default:
+            // Of a server's certificate: what is wrong with it.
+            let verdict = SSL_get_verify_result(ssl)
+            let reason = verdict == X509_V_OK ? "" : ": " + String(cString: X509_verify_cert_error_string(verdict))
+            return .ended(.failed("TLS: " + TLSContext.lastError() + reason))
         }
     }
 

@@ -282,7 +282,7 @@ import TestSupport
 
     @Test func `No Maildir is a failure, and makes none`() async throws {
         let account = try ControlAccount()
-        for command in ["check", "status"] {
+        for command in ["check", "mailboxes"] {
             let outcome = try await account.imapctl(command)
             #expect(outcome.status == 2 && outcome.errors.contains("there is no Maildir at"), "\(outcome)")
         }

@@ -17,6 +17,12 @@ final class ControlAccount: Sendable {
         path = directory.path("Maildir")
     }
 
+    /// A Maildir that somebody else looks after.
+    init(at path: String) throws {
+        directory = try TemporaryDirectory()
+        self.path = path
+    }
+
     func store() throws -> MaildirStore {
         try MaildirStore(path: path, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }

@@ -13,35 +13,25 @@ struct Check: ParsableCommand {
             """)
 
     @OptionGroup var options: AccountOptions
-    @OptionGroup var progress: ProgressOptions
+    @OptionGroup var output: OutputOptions
 
     @Flag(help: "Repair what can be repaired without losing anything, and say what was done.")
     var fix = false
 
-    @Flag(help: "Every user of the system who has a Maildir. Needs root.")
+    @Flag(help: "Every user who has a Maildir. Needs root.")
     var all = false
 
     @Flag(help: "Do not read the messages: their sizes are not checked.")
     var fast = false
 
-    @Flag(help: "A line of JSON for each Maildir.")
-    var json = false
 
-    func validate() throws {
-        guard all, options.user != nil || options.maildir != nil else { return }
-        throw ValidationError("--all goes without --user and --maildir.")
-    }
+    func validate() throws { try options.validate(all: all) }
 
     func run() throws {
         if all {
-            throw try EveryUser(maildirPath: options.maildirPath).run(arguments: ["check"] + flags, isQuiet: progress.quiet)
+            throw try EveryUser(options: options).run("check", (fix ? ["--fix"] : []) + (fast ? ["--fast"] : []), output)
         }
         try command { () throws(ControlFailure) in try check() ? Outcome.clean : Outcome.problems }
-    }
-
-    private var flags: [String] {
-        [("--fix", fix), ("--fast", fast), ("--json", json), ("--quiet", progress.quiet)].filter(\.1).map(\.0)
-            + ["--maildir-path", options.maildirPath, "--namespace-separator", options.namespaceSeparator]
     }
 
     /// Whether nothing is wrong.
@@ -64,7 +54,7 @@ struct Check: ParsableCommand {
         do throws(StoreError) {
             var findings = try inspection.check()
             for mailbox in try inspection.mailboxes() {
-                let bar = Progress(mailbox.name.string, total: mailbox.messages, quiet: progress.quiet)
+                let bar = Progress(mailbox.name.string, total: mailbox.messages, quiet: output.quiet)
                 findings += mailbox.check(readsMessages: !fast) { bar.advance() }
             }
             return findings
@@ -97,7 +87,7 @@ struct Check: ParsableCommand {
     // MARK: Telling
 
     private func tell(_ findings: [Finding], _ fixed: [Finding], _ place: Place) {
-        if json {
+        if output.json {
             let told = findings.map { $0.json(fixed: fix ? false : nil) } + fixed.map { $0.json(fixed: true) }
             return Output.line(JSON.object([
                 ("user", JSON(place.user)), ("maildir", .string(place.path)), ("clean", .bool(findings.allSatisfy(\.isNote))),
@@ -109,7 +99,7 @@ struct Check: ParsableCommand {
             let isOpen = !fix && MaildirStore.canFix(finding.kind)
             Output.line("problem: \(finding.line)" + (isOpen ? "; --fix repairs it" : ""))
         }
-        if progress.quiet { return }
+        if output.quiet { return }
         for finding in findings where finding.isNote { Output.line("note: \(finding.line)") }
         if findings.allSatisfy(\.isNote) { Output.line("\(Output.safe(place.path)): nothing is wrong") }
     }

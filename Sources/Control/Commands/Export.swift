@@ -15,12 +15,12 @@ struct ExportDovecot: ParsableCommand {
         discussion: "imapd must not serve the user any more, and Dovecot not yet. See imapd-migrate(7).")
 
     @OptionGroup var options: AccountOptions
-    @OptionGroup var progress: ProgressOptions
+    @OptionGroup var output: OutputOptions
 
     func run() throws {
         try command { () throws(ControlFailure) in
             let store = try options.enter().open()
-            let bar = Progress("mailboxes", total: 0, quiet: progress.quiet)
+            let bar = Progress("mailboxes", total: 0, quiet: output.quiet)
             do throws(StoreError) {
                 let result = try store.exportDovecot { _ in bar.advance() }
                 bar.end()
@@ -28,9 +28,10 @@ struct ExportDovecot: ParsableCommand {
                     Output.error("\(Output.safe(mailbox.string)): Dovecot has room for 26 keywords in a mailbox; "
                                  + "these are lost: \(keywords.map(\.name).joined(separator: " "))")
                 }
-                if !progress.quiet {
-                    Output.line("\(result.mailboxes) mailboxes with \(result.messages) messages are ready for Dovecot")
-                }
+                output.tell("\(result.mailboxes) mailboxes with \(result.messages) messages are ready for Dovecot", [
+                    ("mailboxes", JSON(result.mailboxes)), ("messages", JSON(result.messages)),
+                    ("lost_keywords", JSON(result.lostKeywords)),
+                ])
                 return result.lostKeywords.isEmpty ? Outcome.clean : Outcome.problems
             } catch {
                 throw ControlFailure(error)
@@ -45,7 +46,7 @@ struct ExportCourier: ParsableCommand {
         discussion: "imapd must not serve the user any more, and Courier not yet. See imapd-migrate(7).")
 
     @OptionGroup var options: AccountOptions
-    @OptionGroup var progress: ProgressOptions
+    @OptionGroup var output: OutputOptions
 
     @Flag(help: "Leave folder names in modified UTF-7, for Courier-IMAP before version 5.")
     var utf7 = false
@@ -53,17 +54,21 @@ struct ExportCourier: ParsableCommand {
     func run() throws {
         try command { () throws(ControlFailure) in
             let store = try options.enter().open()
-            let bar = Progress("mailboxes", total: 0, quiet: progress.quiet)
+            let bar = Progress("mailboxes", total: 0, quiet: output.quiet)
             do throws(StoreError) {
                 let result = try store.exportCourier(utf8: !utf7) { _ in bar.advance() }
                 bar.end()
                 for mailbox in result.strangeNames {
                     Output.error("\(Output.safe(mailbox.string)): Courier shows this mailbox under another name")
                 }
-                if !progress.quiet {
+                if !output.quiet, !output.json {
                     for folder in result.renamed { Output.line("the folder .\(Output.safe(folder)) has its name in UTF-8 now") }
-                    Output.line("\(result.mailboxes) mailboxes with \(result.messages) messages are ready for Courier")
                 }
+                output.tell("\(result.mailboxes) mailboxes with \(result.messages) messages are ready for Courier", [
+                    ("mailboxes", JSON(result.mailboxes)), ("messages", JSON(result.messages)),
+                    ("renamed", .array(result.renamed.map { .string($0) })),
+                    ("strange_names", .array(result.strangeNames.map { .string($0.string) })),
+                ])
                 return result.strangeNames.isEmpty ? Outcome.clean : Outcome.problems
             } catch {
                 throw ControlFailure(error)
@@ -81,7 +86,7 @@ struct ExportMaildir: ParsableCommand {
             """)
 
     @OptionGroup var options: AccountOptions
-    @OptionGroup var progress: ProgressOptions
+    @OptionGroup var output: OutputOptions
 
     @Argument(help: "The Maildir; it is made if there is none.")
     var target: String
@@ -92,11 +97,11 @@ struct ExportMaildir: ParsableCommand {
     func run() throws {
         try command { () throws(ControlFailure) in
             let store = try options.enter().open()
-            let names = try MailboxName.all(mailboxes)
+            let names = try mailboxes.isEmpty ? [] : store.mailboxes(named: mailboxes)
             var bar: (mailbox: MailboxName, progress: Progress)?
             do throws(StoreError) {
                 let result = try store.exportMaildir(to: target, names) { mailbox, done, total in
-                    if bar?.mailbox != mailbox { bar = (mailbox, Progress(mailbox.string, total: total, quiet: progress.quiet)) }
+                    if bar?.mailbox != mailbox { bar = (mailbox, Progress(mailbox.string, total: total, quiet: output.quiet)) }
                     bar?.progress.advance()
                 }
                 bar = nil
@@ -104,10 +109,11 @@ struct ExportMaildir: ParsableCommand {
                     Output.error("\(Output.safe(mailbox.string)): 26 keywords fit the names of files; "
                                  + "these do not: \(keywords.map(\.name).joined(separator: " "))")
                 }
-                if !progress.quiet {
-                    Output.line("\(result.messages) messages of \(result.mailboxes) mailboxes copied"
-                                + (result.known > 0 ? ", \(result.known) were there already" : ""))
-                }
+                let there = result.known > 0 ? ", \(result.known) were there already" : ""
+                output.tell("\(result.messages) messages of \(result.mailboxes) mailboxes copied\(there)", [
+                    ("mailboxes", JSON(result.mailboxes)), ("messages", JSON(result.messages)), ("known", JSON(result.known)),
+                    ("lost_keywords", JSON(result.lostKeywords)),
+                ])
                 return result.lostKeywords.isEmpty ? Outcome.clean : Outcome.problems
             } catch {
                 throw ControlFailure(error)
@@ -116,12 +122,9 @@ struct ExportMaildir: ParsableCommand {
     }
 }
 
-extension MailboxName {
-    /// Names from a command line.
-    static func all(_ texts: [String]) throws(ControlFailure) -> [MailboxName] {
-        try texts.map { (text) throws(ControlFailure) in
-            guard let name = MailboxName(text) else { throw ControlFailure("\"\(text)\" cannot be the name of a mailbox") }
-            return name
-        }
+extension JSON {
+    fileprivate init(_ lost: [MailboxName: [Keyword]]) {
+        let mailboxes = lost.sorted { $0.key.string < $1.key.string }
+        self = .object(mailboxes.map { ($0.key.string, .array($0.value.map { .string($0.name) })) })
     }
 }

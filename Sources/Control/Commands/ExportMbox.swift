@@ -10,7 +10,7 @@ struct ExportMbox: ParsableCommand {
         discussion: "Flags and keywords are told as Status, X-Status and X-Keywords, which mutt and others read.")
 
     @OptionGroup var options: AccountOptions
-    @OptionGroup var progress: ProgressOptions
+    @OptionGroup var output: OutputOptions
 
     @Flag(help: "Write over files that are there.")
     var force = false
@@ -27,10 +27,8 @@ struct ExportMbox: ParsableCommand {
             guard mkdir(target, 0o700) == 0 || errno == EEXIST else {
                 throw ControlFailure("creating \(target): \(String(cString: strerror(errno)))")
             }
+            let names = try store.mailboxes(named: mailboxes.isEmpty ? nil : mailboxes)
             do throws(StoreError) {
-                var names = try? MailboxName.all(mailboxes)
-                if mailboxes.isEmpty { names = try store.mailboxes().map(\.name).sorted { $0.string < $1.string } }
-                guard let names else { throw .notPermitted(reason: "one of the names cannot be that of a mailbox") }
                 for name in names { try write(name, store) }
             } catch {
                 throw ControlFailure(error)
@@ -43,7 +41,7 @@ struct ExportMbox: ParsableCommand {
         let path = target + "/" + Self.fileName(name)
         if !force, access(path, F_OK) == 0 { throw .notPermitted(reason: "there is a file \(path); --force writes over it") }
         let mailbox = try store.open(name, readOnly: true), uids = mailbox.uids
-        let bar = Progress(name.string, total: uids.count, quiet: progress.quiet)
+        let bar = Progress(name.string, total: uids.count, quiet: output.quiet)
         let file = try MboxWriter(path: path)
         var written = 0
         for uid in uids {
@@ -60,7 +58,9 @@ struct ExportMbox: ParsableCommand {
         }
         try file.finish()
         bar.end()
-        if !progress.quiet { Output.line("\(Output.safe(name.string)): \(written) messages in \(Output.safe(path))") }
+        output.tell("\(Output.safe(name.string)): \(written) messages in \(Output.safe(path))", [
+            ("mailbox", .string(name.string)), ("messages", JSON(written)), ("file", .string(path)),
+        ])
     }
 
     /// The mailbox's name, with what a file's name cannot hold written as in URLs.

@@ -11,7 +11,7 @@ struct Import: ParsableCommand {
             Dates, flags and keywords come along. A message that was imported into the mailbox before, with the same bytes and \
             date, is left out: an import that was interrupted can be started again.
             """,
-        subcommands: [ImportMbox.self, ImportMaildir.self])
+        subcommands: [ImportMbox.self, ImportMaildir.self, ImportIMAP.self])
 }
 
 /// What one import has brought.
@@ -19,9 +19,12 @@ struct ImportCount {
     var imported = 0
     var alreadyThere = 0
 
-    func tell(_ from: String, _ mailbox: MailboxName) {
+    func tell(_ from: String, _ mailbox: MailboxName, _ output: OutputOptions) {
         let there = alreadyThere > 0 ? ", \(alreadyThere) were there already" : ""
-        Output.line("\(Output.safe(mailbox.string)): \(imported) messages from \(Output.safe(from))\(there)")
+        output.tell("\(Output.safe(mailbox.string)): \(imported) messages from \(Output.safe(from))\(there)", [
+            ("mailbox", .string(mailbox.string)), ("from", .string(from)), ("imported", JSON(imported)),
+            ("known", JSON(alreadyThere)),
+        ])
     }
 }
 
@@ -34,7 +37,7 @@ struct ImportMbox: ParsableCommand {
             """)
 
     @OptionGroup var options: AccountOptions
-    @OptionGroup var progress: ProgressOptions
+    @OptionGroup var output: OutputOptions
 
     @Option(help: ArgumentHelp("The mailbox, made if there is none. By default it has the name of the file.", valueName: "name"))
     var mailbox: String?
@@ -49,11 +52,11 @@ struct ImportMbox: ParsableCommand {
             let store = try options.enter().open()
             for source in sources {
                 do throws(StoreError) {
-                    let bar = Progress(source.path, total: 0, quiet: progress.quiet)
+                    let bar = Progress(source.path, total: 0, quiet: output.quiet)
                     guard let count = try Self.read(source.map.bytes, store, source.name, bar) else {
                         throw .notPermitted(reason: "\(source.path) is no mbox file")
                     }
-                    if !progress.quiet { count.tell(source.path, source.name) }
+                    count.tell(source.path, source.name, output)
                 } catch {
                     throw ControlFailure(error)
                 }

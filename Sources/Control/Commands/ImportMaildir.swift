@@ -13,7 +13,7 @@ struct ImportMaildir: ParsableCommand {
             """)
 
     @OptionGroup var options: AccountOptions
-    @OptionGroup var progress: ProgressOptions
+    @OptionGroup var output: OutputOptions
 
     @Option(help: ArgumentHelp(
         "The mailbox for the messages at the top, and above all the others; by default INBOX, and none.", valueName: "name"))
@@ -31,7 +31,7 @@ struct ImportMaildir: ParsableCommand {
                 for mailbox in try MaildirSource(path: source).mailboxes {
                     let name = try name(mailbox.levels, place.separator)
                     let count = try copy(mailbox, to: name, store)
-                    if !progress.quiet { count.tell(([source] + mailbox.levels).joined(separator: " "), name) }
+                    count.tell(([source] + mailbox.levels).joined(separator: " "), name, output)
                 }
             } catch {
                 throw ControlFailure(error)
@@ -55,7 +55,7 @@ struct ImportMaildir: ParsableCommand {
     private func copy(
         _ source: MaildirSource.Mailbox, to name: MailboxName, _ store: MaildirStore
     ) throws(StoreError) -> ImportCount {
-        let bar = Progress(name.string, total: source.messages, quiet: progress.quiet)
+        let bar = Progress(name.string, total: source.messages, quiet: output.quiet)
         let target = try MaildirImport(store, into: name)
         var buffer = [UInt8](repeating: 0, count: 1 << 17)
         try source.forEachMessage { (message) throws(StoreError) in

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Authentication
+import Daemon
 import Glibc
 import SystemAuthentication
 
@@ -11,12 +12,28 @@ struct Password: ParsableCommand {
 
     /// Which file.
     struct FileOptions: ParsableArguments {
-        @Option(help: ArgumentHelp("The file: as imapd's setting password-file.", valueName: "file"))
-        var file = "/etc/imapd/users"
+        @OptionGroup var configuration: ConfigurationOptions
 
-        @Option(help: ArgumentHelp(
-            "Where the last use of app passwords is noted: as imapd's setting of this name.", valueName: "directory"))
-        var passwordUse = "/var/lib/imapd/password-use"
+        @Option(name: .customLong("file"), help: ArgumentHelp(
+            "The file, instead of imapd's setting password-file.", valueName: "file"))
+        var chosenFile: String?
+
+        @Option(name: .customLong("password-use"), help: ArgumentHelp(
+            "Where the last use of app passwords is noted, instead of imapd's setting.", valueName: "directory"))
+        var chosenUse: String?
+
+        /// Options over the settings.
+        func resolve() throws(ControlFailure) -> PasswordPlaces {
+            if let chosenFile, let chosenUse { return PasswordPlaces(file: chosenFile, passwordUse: chosenUse) }
+            let settings = try configuration.settings()
+            return PasswordPlaces(file: chosenFile ?? settings.passwordFile ?? "/etc/imapd/users",
+                                  passwordUse: chosenUse ?? settings.passwordUseDirectory)
+        }
+    }
+
+    struct PasswordPlaces {
+        let file: String
+        let passwordUse: String
 
         var passwords: PasswordFile { PasswordFile(path: file) }
         var use: PasswordUse { PasswordUse(directory: passwordUse) }
@@ -28,7 +45,7 @@ struct Password: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Gives a user a password; makes the user if there is none of that name.")
 
-        @OptionGroup var options: FileOptions
+        @OptionGroup var places: FileOptions
         @Argument(help: "The user's name, as in LOGIN.") var user: String
         @Option(help: "The user ID of the user's processes.") var uid: UInt32?
         @Option(help: "Their group ID; the user ID, if it is not given.") var gid: UInt32?
@@ -54,6 +71,7 @@ struct Password: ParsableCommand {
 
         func run() throws {
             try command { () throws(ControlFailure) in
+                let options = try places.resolve()
                 let password = try PasswordPrompt.read(for: user)
                 let stored = crypt ? StoredPassword.yescrypt(password) : .scram(password, iterations: iterations)
                 guard let stored else { throw ControlFailure("crypt(3) takes no password like this: it is too long") }
@@ -78,7 +96,8 @@ struct Password: ParsableCommand {
             abstract: "Makes an app password, and shows it, once.",
             discussion: "The user may be one of the file or one of the system.")
 
-        @OptionGroup var options: FileOptions
+        @OptionGroup var places: FileOptions
+        @OptionGroup var output: FormatOptions
         @Argument(help: "The user's name.") var user: String
         @Argument(help: "What it is for, such as a device: letters, digits, \".\", \"-\" and \"_\".") var label: String
         @Option(help: ArgumentHelp("The last day on which it is good, such as 2027-01-31.", valueName: "day")) var expires: String?
@@ -91,6 +110,7 @@ struct Password: ParsableCommand {
 
         func run() throws {
             try command { () throws(ControlFailure) in
+                let options = try places.resolve()
                 let password = Self.generate()
                 let line = PasswordLine(
                     user: user, label: label,
@@ -103,7 +123,13 @@ struct Password: ParsableCommand {
                     throw options.fail(error)
                 }
                 options.use.forget(user: user, label: label)
-                Output.line(password)
+                if output.json {
+                    Output.line(JSON.object([
+                        ("user", .string(user)), ("label", .string(label)), ("password", .string(password)),
+                    ]).text)
+                } else {
+                    Output.line(password)
+                }
                 return Outcome.clean
             }
         }
@@ -121,12 +147,13 @@ struct Password: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Shows who is in the file, and when app passwords were last used.")
 
-        @OptionGroup var options: FileOptions
-        @Flag(help: "A line of JSON.") var json = false
+        @OptionGroup var places: FileOptions
+        @OptionGroup var output: FormatOptions
         @Argument(help: "The user whose app passwords are asked for; everybody, if there is none.") var user: String?
 
         func run() throws {
             try command { () throws(ControlFailure) in
+                let options = try places.resolve()
                 let lines: [PasswordLine], problems: [PasswordFile.Problem]
                 do throws(PasswordFile.Unreadable) {
                     (lines, problems) = try options.passwords.contents()
@@ -135,16 +162,17 @@ struct Password: ParsableCommand {
                 }
                 for problem in problems { Output.error(options.file + (problem.line.map { ":\($0)" } ?? "") + ": " + problem.reason) }
                 let shown = lines.filter { user == nil || $0.user == user }
-                if json { Output.line(JSON.array(shown.map(object)).text) } else { table(shown).lines.forEach(Output.line) }
+                let told = output.json ? [JSON.array(shown.map { object($0, options.use) }).text] : table(shown, options.use).lines
+                told.forEach(Output.line)
                 return problems.isEmpty ? Outcome.clean : Outcome.problems
             }
         }
 
-        private func lastUse(_ line: PasswordLine) -> Int? {
-            line.label.flatMap { options.use.last(user: line.user, label: $0) }
+        private func lastUse(_ line: PasswordLine, _ use: PasswordUse) -> Int? {
+            line.label.flatMap { use.last(user: line.user, label: $0) }
         }
 
-        private func table(_ lines: [PasswordLine]) -> Table {
+        private func table(_ lines: [PasswordLine], _ use: PasswordUse) -> Table {
             var table = Table([
                 ("USER", false), ("LABEL", false), ("KIND", false), ("UID", true), ("HOME", false), ("EXPIRES", false),
                 ("LAST USED", false),
@@ -152,17 +180,17 @@ struct Password: ParsableCommand {
             for line in lines {
                 table.add([
                     line.user, line.label ?? "-", line.password.kind, line.owner.map { "\($0.uid)" } ?? "-", line.owner?.home ?? "-",
-                    line.expiry.map { "\($0)" } ?? "-", lastUse(line).map { "\(Day(number: $0 / 86_400))" } ?? "-",
+                    line.expiry.map { "\($0)" } ?? "-", lastUse(line, use).map { "\(Day(number: $0 / 86_400))" } ?? "-",
                 ])
             }
             return table
         }
 
-        private func object(_ line: PasswordLine) -> JSON {
+        private func object(_ line: PasswordLine, _ use: PasswordUse) -> JSON {
             .object([
                 ("user", .string(line.user)), ("label", JSON(line.label)), ("kind", .string(line.password.kind)),
                 ("uid", JSON(line.owner?.uid)), ("gid", JSON(line.owner?.gid)), ("home", JSON(line.owner?.home)),
-                ("expires", JSON(line.expiry.map { "\($0)" })), ("last_used", JSON(lastUse(line))),
+                ("expires", JSON(line.expiry.map { "\($0)" })), ("last_used", JSON(lastUse(line, use))),
             ])
         }
     }
@@ -171,12 +199,13 @@ struct Password: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Removes an app password, or a user with all app passwords. Mail stays.")
 
-        @OptionGroup var options: FileOptions
+        @OptionGroup var places: FileOptions
         @Argument(help: "The user's name.") var user: String
         @Argument(help: "The label of the app password.") var label: String?
 
         func run() throws {
             try command { () throws(ControlFailure) in
+                let options = try places.resolve()
                 do throws(PasswordFile.Unreadable) {
                     guard try options.passwords.remove(user: user, label: label) else {
                         throw PasswordFile.Unreadable(reason: "there is no \(Output.safe(label.map { "\(user)/\($0)" } ?? user))")
@@ -194,11 +223,12 @@ struct Password: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Takes a user's password away; app passwords and mail stay.")
 
-        @OptionGroup var options: FileOptions
+        @OptionGroup var places: FileOptions
         @Argument(help: "The user's name.") var user: String
 
         func run() throws {
             try command { () throws(ControlFailure) in
+                let options = try places.resolve()
                 do throws(PasswordFile.Unreadable) {
                     guard var line = try options.passwords.entry(of: user).user else {
                         throw PasswordFile.Unreadable(reason: "there is no \(Output.safe(user))")
@@ -229,48 +259,5 @@ extension StoredPassword {
         case .scram: "scram"
         case .locked: "locked"
         }
-    }
-}
-
-/// A password from the terminal, twice and unseen, or the first line of standard input.
-enum PasswordPrompt {
-    static func read(for user: String) throws(ControlFailure) -> Secret {
-        guard isatty(0) != 0 else { return try check(line()) }
-        var settings = termios()
-        guard tcgetattr(0, &settings) == 0 else { throw ControlFailure("the terminal cannot be told not to show what is typed") }
-        var silent = settings
-        silent.c_lflag &= ~tcflag_t(ECHO)
-        tcsetattr(0, TCSAFLUSH, &silent)
-        defer { tcsetattr(0, TCSAFLUSH, &settings) }
-        Output.write("New password for \(Output.safe(user)): ", to: 2)
-        let first = try check(line())
-        Output.write("\nAgain: ", to: 2)
-        let second = line()
-        Output.write("\n", to: 2)
-        guard let second, second.matches(first) else { throw ControlFailure("the two are not the same") }
-        return first
-    }
-
-    private static func check(_ secret: Secret?) throws(ControlFailure) -> Secret {
-        guard let secret, secret.count > 0 else { throw ControlFailure("there is no password") }
-        guard Credentials(user: [UInt8(ascii: "x")], password: secret) != nil else {
-            throw ControlFailure("a password has up to \(Credentials.longestPassword) bytes, and no NUL")
-        }
-        return secret
-    }
-
-    private static func line() -> Secret? {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(Credentials.longestPassword + 2)
-        defer { bytes.wipe() }
-        var byte: UInt8 = 0
-        while bytes.count <= Credentials.longestPassword {
-            let count = Glibc.read(0, &byte, 1)
-            if count < 0, errno == EINTR { continue }
-            guard count == 1 else { return bytes.isEmpty ? nil : Secret(bytes) }
-            if byte == UInt8(ascii: "\n") { break }
-            bytes.append(byte)
-        }
-        return Secret(bytes)
     }
 }

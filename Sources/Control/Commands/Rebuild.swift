@@ -12,7 +12,7 @@ struct Rebuild: ParsableCommand {
             """)
 
     @OptionGroup var options: AccountOptions
-    @OptionGroup var progress: ProgressOptions
+    @OptionGroup var output: OutputOptions
 
     @Argument(help: "Names of mailboxes.")
     var mailboxes: [String]
@@ -20,10 +20,7 @@ struct Rebuild: ParsableCommand {
     func run() throws {
         try command { () throws(ControlFailure) in
             let store = try options.enter().open()
-            for text in mailboxes {
-                guard let name = MailboxName(text) else { throw ControlFailure("\"\(text)\" cannot be the name of a mailbox") }
-                try rebuild(name, store)
-            }
+            for name in try store.mailboxes(named: mailboxes) { try rebuild(name, store) }
             return Outcome.clean
         }
     }
@@ -31,14 +28,17 @@ struct Rebuild: ParsableCommand {
     private func rebuild(_ name: MailboxName, _ store: MaildirStore) throws(ControlFailure) {
         do throws(StoreError) {
             let result = try store.rebuild(name)
-            if progress.quiet { return }
             let messages = result.messages == 1 ? "1 message" : "\(result.messages) messages"
             let validity = switch result.formerUIDValidity {
             case result.uidValidity: "UIDVALIDITY \(result.uidValidity) as before"
             case nil: "UIDVALIDITY \(result.uidValidity), as nothing told the one before: clients download it again"
             case .some(let former): "UIDVALIDITY \(result.uidValidity) instead of \(former): clients download it again"
             }
-            Output.line("\(Output.safe(name.string)): \(messages), \(validity), UIDNEXT \(result.uidNext)")
+            output.tell("\(Output.safe(name.string)): \(messages), \(validity), UIDNEXT \(result.uidNext)", [
+                ("mailbox", .string(name.string)), ("messages", JSON(result.messages)),
+                ("uidvalidity", JSON(result.uidValidity)), ("former_uidvalidity", JSON(result.formerUIDValidity)),
+                ("uidnext", JSON(result.uidNext)),
+            ])
         } catch {
             throw ControlFailure(error)
         }

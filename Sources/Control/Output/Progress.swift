@@ -1,10 +1,4 @@
-import ArgumentParser
 import Glibc
-
-struct ProgressOptions: ParsableArguments {
-    @Flag(name: .shortAndLong, help: "No progress, and no line about what is as it should be.")
-    var quiet = false
-}
 
 /// How far a long piece of work has come, on standard error: a bar on a terminal, else a line now and then.
 ///
@@ -40,6 +34,9 @@ final class Progress {
         shownAt = time
         show()
     }
+
+    /// As much is done as `count` says.
+    func reach(_ count: Int) { advance(by: max(count - done, 0)) }
 
     private func show() {
         isShown = true

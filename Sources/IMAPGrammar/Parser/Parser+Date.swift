@@ -47,6 +47,13 @@ extension Parser {
         return month
     }
 
+    /// Reads what stands between the quotes of a date-time, for clients; `nil` if it is none.
+    public static func internalDate(_ text: [UInt8]) -> InternalDate? {
+        var parser = Parser([UInt8(ascii: "\"")] + text + [UInt8(ascii: "\"")], mode: [])
+        guard let date = try? parser.dateTime(), parser.next == nil else { return nil }
+        return date
+    }
+
     /// date-time       = DQUOTE date-day-fixed "-" date-month "-" date-year
     ///                   SP time SP zone DQUOTE
     ///

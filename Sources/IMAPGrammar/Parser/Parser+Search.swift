@@ -18,6 +18,14 @@ extension Parser {
         return SearchCommand(byUID: byUID, charset: charset, returning: returning, key: try searchKeys())
     }
 
+    /// Reads search keys that are not part of a command: search-key *(SP search-key).
+    public static func searchProgram(_ text: [UInt8]) throws(SyntaxError) -> SearchKey {
+        var parser = Parser(text, mode: .imap4rev2)
+        let key = try parser.searchKeys()
+        try parser.end()
+        return key
+    }
+
     private enum ReturnOption: String, CaseIterable {
         case min = "MIN", max = "MAX", all = "ALL", count = "COUNT", save = "SAVE"
     }

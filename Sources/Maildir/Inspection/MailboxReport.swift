@@ -5,6 +5,8 @@ import MailStore
 /// A mailbox in numbers, as an administrator wants to see it.
 public struct MailboxReport: Sendable {
     public var name: MailboxName
+    public var use: SpecialUse?
+    public var isSubscribed = false
     /// Whose files tell the UIDs: `imapd`, `Dovecot` or `Courier`; `nil` if nobody has served it yet.
     public var server: String?
     public var messages = 0
@@ -24,6 +26,8 @@ extension MailboxInspection {
     /// `progress` hears of each message that was looked at.
     public func report(progress: () -> Void) -> MailboxReport {
         var report = MailboxReport(name: name, server: isServed ? "imapd" : foreignServer?.rawValue)
+        report.use = inspection.account.mailboxes[folder]?.use
+        report.isSubscribed = inspection.subscriptions.contains(name)
         let table = state?.table
         for (position, entry) in listing.entries.enumerated() {
             let row = rows[position] < 0 ? nil : rows[position]

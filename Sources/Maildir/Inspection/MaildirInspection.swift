@@ -39,7 +39,7 @@ public final class MaildirInspection {
     }
 
     /// With the names under which they are shown.
-    private func folders() throws(StoreError) -> [(FolderName, MailboxName)] {
+    func folders() throws(StoreError) -> [(FolderName, MailboxName)] {
         var folders: [(FolderName, MailboxName)] = []
         let isRead = forEachName(in: maildir, hidden: true) { name, _ in
             guard let folder = FolderName(directory: Array(name)), maildir.hasDirectory(folder.directory + Array("/cur".utf8)),
@@ -49,6 +49,19 @@ public final class MaildirInspection {
         guard isRead else { throw failure("reading the Maildir") }
         return [(.inbox, .inbox)] + folders.sorted { $0.1.string < $1.1.string }
     }
+
+    /// Names that are subscribed, whether or not there are such mailboxes; none, if the list cannot be read.
+    lazy var subscriptions: Set<MailboxName> = {
+        let folders: [FolderName]
+        if let list = try? maildir.readForeign(MaildirStore.subscriptionsName, longest: 1 << 24) {
+            folders = list.bytes.split(separator: 0x0A).compactMap { FolderName(line: Array($0)) }
+        } else {
+            folders = (try? ForeignSubscriptions(in: maildir) { folder in
+                folder == .inbox || maildir.hasDirectory(folder.directory + Array("/cur".utf8))
+            })?.folders ?? []
+        }
+        return Set(folders.compactMap { naming.name($0) })
+    }()
 
     // MARK: The account
 

@@ -48,8 +48,8 @@ public final class MaildirImport {
     }
 
     private final class Message {
-        let flags: FlagSet
-        let date: Int64
+        var flags: FlagSet
+        var date: Int64
         var form = StoredForm()
         var hash = ContentHash()
         var wireSize = WireSize()
@@ -105,6 +105,16 @@ public final class MaildirImport {
         precondition(current == nil, "the message before was not ended")
         current = Message(flags: flags, date: date)
     }
+
+    /// Flags and date of the current message, if they are known only after its bytes.
+    public func describe(flags: FlagSet, date: Int64) {
+        guard let current else { preconditionFailure("there is no message to describe") }
+        current.flags = flags
+        current.date = date
+    }
+
+    /// MAILBOXID of where messages go.
+    public var mailboxID: ObjectID { mailbox.state.log.header.mailboxID }
 
     public func write(_ bytes: UnsafeRawBufferPointer) throws(StoreError) {
         guard let current else { preconditionFailure("there is no message to write to") }

@@ -43,7 +43,7 @@ public final class MaildirSource {
         _ = forEachName(in: inspection.maildir) { name, _ in
             guard let text = String(validating: name, as: UTF8.self), !["cur", "new", "tmp"].contains(text) else { return }
             // Links are not followed: they could lead round in a circle.
-            if inspection.maildir.status(name)?.isDirectory == true, !text.hasPrefix("courierimap"), text != "imapd.expunged" {
+            if inspection.maildir.status(name)?.isDirectory == true, !text.hasPrefix("courierimap"), !text.hasPrefix("imapd.") {
                 below.append(text)
             }
         }

@@ -3,16 +3,14 @@ import IMAPTypes
 import MailStore
 import Maildir
 
-struct Status: ParsableCommand {
+struct Mailboxes: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Shows the mailboxes of an account in numbers.",
         discussion: "Nothing is changed: messages that came since a client last looked stay recent and have no UID yet.")
 
     @OptionGroup var options: AccountOptions
-    @OptionGroup var progress: ProgressOptions
+    @OptionGroup var output: OutputOptions
 
-    @Flag(help: "A line of JSON.")
-    var json = false
 
     @Argument(help: "Names of mailboxes; all, if there is none.")
     var mailboxes: [String] = []
@@ -21,7 +19,7 @@ struct Status: ParsableCommand {
         try command { () throws(ControlFailure) in
             let place = try options.enter()
             let reports = try reports(place)
-            if json { Output.line(text(reports, place).text) } else { table(reports).lines.forEach(Output.line) }
+            if output.json { Output.line(text(reports, place).text) } else { table(reports).lines.forEach(Output.line) }
             return Outcome.clean
         }
     }
@@ -32,7 +30,7 @@ struct Status: ParsableCommand {
         do throws(StoreError) {
             for mailbox in try inspection.mailboxes() {
                 guard mailboxes.isEmpty || mailboxes.contains(where: { MailboxName($0) == mailbox.name }) else { continue }
-                let bar = Progress(mailbox.name.string, total: mailbox.messages, quiet: progress.quiet)
+                let bar = Progress(mailbox.name.string, total: mailbox.messages, quiet: output.quiet)
                 reports.append(mailbox.report { bar.advance() })
             }
         } catch {
@@ -47,14 +45,14 @@ struct Status: ParsableCommand {
     private func table(_ reports: [MailboxReport]) -> Table {
         var table = Table([
             ("MAILBOX", false), ("MESSAGES", true), ("UNSEEN", true), ("RECENT", true), ("SIZE", true), ("UIDVALIDITY", true),
-            ("UIDNEXT", true), ("HIGHESTMODSEQ", true), ("FILES", true), ("SERVER", false),
+            ("UIDNEXT", true), ("HIGHESTMODSEQ", true), ("FILES", true), ("USE", false), ("SUBSCRIBED", false), ("SERVER", false),
         ])
         func cell(_ number: (some BinaryInteger)?) -> String { number.map { "\($0)" } ?? "-" }
         for report in reports {
             table.add([
                 report.name.string, "\(report.messages)", "\(report.unseen)", "\(report.recent)", Table.bytes(report.size),
                 cell(report.uidValidity), cell(report.uidNext), cell(report.highestModSequence), Table.bytes(report.sideFiles),
-                report.server ?? "-",
+                report.use?.rawValue ?? "-", report.isSubscribed ? "yes" : "no", report.server ?? "-",
             ])
         }
         return table
@@ -68,7 +66,8 @@ struct Status: ParsableCommand {
                     ("name", .string(report.name.string)), ("messages", JSON(report.messages)), ("unseen", JSON(report.unseen)),
                     ("recent", JSON(report.recent)), ("size", .number(report.size)), ("uidvalidity", JSON(report.uidValidity)),
                     ("uidnext", JSON(report.uidNext)), ("highestmodseq", JSON(report.highestModSequence)),
-                    ("files", .number(report.sideFiles)), ("server", JSON(report.server)),
+                    ("files", .number(report.sideFiles)), ("use", JSON(report.use?.rawValue)),
+                    ("subscribed", .bool(report.isSubscribed)), ("server", JSON(report.server)),
                 ])
             })),
         ])

@@ -5,21 +5,22 @@ import MailStore
 import Testing
 import TestSupport
 
-@Suite struct StatusTests {
+@Suite struct MailboxesTests {
     struct Report: Decodable {
         struct Mailbox: Decodable {
             let name: String, messages: Int, unseen: Int, recent: Int, size: UInt64
             let uidvalidity: UInt32?, uidnext: UInt64?, highestmodseq: UInt64?, files: UInt64, server: String?
+            let use: String?, subscribed: Bool
         }
         let maildir: String
         let mailboxes: [Mailbox]
     }
 
-    @Test func `Status tells what STATUS tells, and changes nothing`() async throws {
+    @Test func `It tells what STATUS and LIST tell, and changes nothing`() async throws {
         let account = try CheckTests.used()
         try account.write("delivered\n", to: "new/1700000000.M1P1.host")
         let before = try account.snapshot()
-        let outcome = try await account.imapctl("status", "--json")
+        let outcome = try await account.imapctl("mailboxes", "--json")
         #expect(try account.snapshot() == before)
         let report = try JSONDecoder().decode(Report.self, from: outcome.standardOutput)
         #expect(report.mailboxes.map(\.name) == ["INBOX", "Work"])
@@ -31,17 +32,28 @@ import TestSupport
             #expect(mailbox.uidnext == UInt64(status.uidNext) - (mailbox.name == "INBOX" ? 1 : 0))
             #expect(mailbox.size == status.size! - (mailbox.name == "INBOX" ? 1 : 0))
             #expect(mailbox.server == "imapd" && mailbox.files > 800)
+            #expect(mailbox.subscribed == (mailbox.name == "Work") && mailbox.use == nil)
         }
+    }
+
+    @Test func `Special uses are told, and subscriptions that another server has left`() async throws {
+        let account = try ControlAccount()
+        try account.store().create("Gone", use: .trash)
+        try account.write("INBOX\nGone\n", to: "subscriptions")
+        let before = try account.snapshot()
+        let report = try JSONDecoder().decode(Report.self, from: try await account.imapctl("mailboxes", "--json").standardOutput)
+        #expect(report.mailboxes.map(\.use) == [nil, "\\Trash"] && report.mailboxes.map(\.subscribed) == [true, true])
+        #expect(try account.snapshot() == before)
     }
 
     @Test func `People get a table`() async throws {
         let account = try CheckTests.used()
-        let outcome = try await account.imapctl("status")
+        let outcome = try await account.imapctl("mailboxes")
         let lines = outcome.output.split(separator: "\n")
         #expect(lines.count == 3 && lines[0].hasPrefix("MAILBOX  MESSAGES  UNSEEN"), "\(outcome)")
         #expect(lines[1].firstMatch(of: /^INBOX +10 +/) != nil)
-        #expect(try await account.imapctl("status", "Nowhere").status == 2)
-        #expect(try await account.imapctl("status", "Work").output.split(separator: "\n").count == 2)
+        #expect(try await account.imapctl("mailboxes", "Nowhere").status == 2)
+        #expect(try await account.imapctl("mailboxes", "Work").output.split(separator: "\n").count == 2)
     }
 
     @Test func `A mailbox that another server has served is not touched`() async throws {
@@ -51,7 +63,7 @@ import TestSupport
         }
         try account.write("3 V7 N9\n", to: "dovecot-uidlist")
         let before = try account.snapshot()
-        let outcome = try await account.imapctl("status", "--json")
+        let outcome = try await account.imapctl("mailboxes", "--json")
         #expect(outcome.output.contains(#""server":"Dovecot""#) && outcome.output.contains(#""uidvalidity":null"#), "\(outcome)")
         #expect(try account.snapshot() == before)
     }
