@@ -259,16 +259,25 @@ struct DaemonCommandTests {
         #expect(try client().command("NOOP").last?.contains(" OK ") == true)
         #expect(try ask(socket, Array("who\n".utf8)) == "")
         silent.dropFirst().forEach { shutdown($0, Int32(SHUT_WR)) }
-        try await waitForAnswerers(1)
+        try await waitForAnswerers(1, atMost: true)
 
+        // Each leaves its place when it has ended.
         #expect(try ask(socket, Array("wh".utf8)).contains("\"error\""))
+        try await waitForAnswerers(1, atMost: true)
         #expect(try ask(socket, [0xFF, 0, 0x0A]).contains("not UTF-8"))
+        try await waitForAnswerers(1, atMost: true)
         #expect(try ask(socket, [UInt8](repeating: 0x61, count: 100_000)).contains("too long") == true)
+        try await waitForAnswerers(1, atMost: true)
         #expect(try ask(socket, Array("drop tables\n".utf8)).contains("does not know"))
+        try await waitForAnswerers(1, atMost: true)
         #expect(try ask(socket, Array("stats\nstop\n".utf8), ending: false).hasSuffix("{\"end\":true}\n"))
+        try await waitForAnswerers(1, atMost: true)
         #expect(try ask(metrics, Array("GET /metrics HTTP/1.1\r\n\r\nGET".utf8), ending: false).hasPrefix("HTTP/1.1 200 OK"))
+        try await waitForAnswerers(1, atMost: true)
         #expect(try ask(metrics, Array("\r\n\r\n".utf8)).hasPrefix("HTTP/1.1 400"))
+        try await waitForAnswerers(1, atMost: true)
         #expect(try ask(metrics, []) == "")
+        try await waitForAnswerers(1, atMost: true)
         // Who is not root has nothing to say here, whatever the socket's mode is.
         chmod(directory.url.path, 0o755)
         chmod(socket, 0o666)
@@ -282,10 +291,15 @@ struct DaemonCommandTests {
         #expect(await daemon.stop() == 0)
     }
 
-    private func waitForAnswerers(_ count: Int) async throws {
+    /// Those who have said nothing end by themselves after a while.
+    private func waitForAnswerers(_ count: Int, atMost: Bool = false) async throws {
         let listener = ProcessView(daemon.child.pid)
         let deadline = ContinuousClock.now + .seconds(60)
-        while listener.descendants.count(where: { $0.title == "imapd: answerer" && !$0.isZombie }) != count {
+        func isDone() -> Bool {
+            let present = listener.descendants.count { $0.title == "imapd: answerer" && !$0.isZombie }
+            return present == count || atMost && present < count
+        }
+        while !isDone() {
             try #require(ContinuousClock.now < deadline, "\(listener.descendants.map(\.title))")
             try await Task.sleep(for: .milliseconds(5))
         }
