@@ -53,7 +53,8 @@ let package = Package(
                           linkerSettings: [.unsafeFlags(["-Xlinker", "-z", "-Xlinker", "now"])]),
 
         // The administrator's tool: no process forks from it, so it may carry what imapd may not. It reads the daemon's settings.
-        .target(name: "Control", dependencies: ["Daemon", "SystemAuthentication", "Maildir", "MailMessage", "IMAPSession", "Privilege", "CLinux",
+        .target(name: "Control", dependencies: ["Daemon", "SystemAuthentication", "Maildir", "MailMessage", "IMAPSession", "Transport",
+                                                "Privilege", "CLinux",
                                                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                                                 .product(name: "Logging", package: "swift-log")]),
         .executableTarget(name: "imapctl", dependencies: ["Control"]),

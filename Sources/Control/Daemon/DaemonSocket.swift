@@ -1,6 +1,7 @@
 import ArgumentParser
 import FoundationEssentials
 import Glibc
+import Transport
 
 /// Which daemon is asked, and how its answer is shown.
 struct DaemonOptions: ParsableArguments {
@@ -56,26 +57,13 @@ struct DaemonSocket {
     }
 
     private func connect() throws(ControlFailure) -> Int32 {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let name = Array(path.utf8)
-        let fits = withUnsafeMutableBytes(of: &address.sun_path) { room in
-            guard name.count < room.count else { return false }
-            room.copyBytes(from: name)
-            return true
-        }
-        guard fits else { throw ControlFailure("\(path) is too long for the path of a socket") }
+        guard let address = UnixAddress(path) else { throw ControlFailure("\(path) is too long for the path of a socket") }
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw ControlFailure("cannot make a socket: \(String(cString: strerror(errno)))") }
         var patience = Self.patience
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-        let status = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
-        guard status == 0 else {
+        guard address.connect(descriptor) else {
             let error = errno
             close(descriptor)
             throw failure(error)

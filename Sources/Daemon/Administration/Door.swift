@@ -32,7 +32,7 @@ final class Door {
 
     /// A socket in the file system. One that a daemon left that has crashed is replaced; one that answers is not.
     init(_ kind: Kind, path: String) throws(StartError) {
-        guard var socketAddress = Self.address(path) else { throw .configuration("\(path) is too long for the path of a socket") }
+        guard let place = UnixAddress(path) else { throw .configuration("\(path) is too long for the path of a socket") }
         let descriptor = socket(
             AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
         guard descriptor >= 0 else { throw .system("cannot make a socket: \(Errno(rawValue: errno))") }
@@ -41,20 +41,14 @@ final class Door {
         // Nobody gets in before it is as it should be.
         let mask = umask(kind == .control ? 0o177 : 0o111)
         defer { umask(mask) }
-        let error = withUnsafePointer(to: &socketAddress) { pointer -> Errno? in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                let length = socklen_t(MemoryLayout<sockaddr_un>.size)
-                if bind(descriptor, address, length) == 0 { return nil }
-                guard errno == EADDRINUSE, !Self.answers(address, length), Self.isSocket(path) else {
-                    return Errno(rawValue: errno)
-                }
-                unlink(path)
-                return bind(descriptor, address, length) == 0 ? nil : Errno(rawValue: errno)
-            }
+        var isBound = place.bind(descriptor)
+        if !isBound, errno == EADDRINUSE, !Self.answers(place), Self.isSocket(path) {
+            unlink(path)
+            isBound = place.bind(descriptor)
         }
         var status = stat()
-        guard error == nil, listen(descriptor, 16) == 0, lstat(path, &status) == 0 else {
-            let reason = error ?? Errno(rawValue: errno)
+        guard isBound, listen(descriptor, 16) == 0, lstat(path, &status) == 0 else {
+            let reason = Errno(rawValue: errno)
             close(descriptor)
             throw .unavailable("cannot listen at \(path): \(reason == .addressInUse ? "somebody else does" : "\(reason)")")
         }
@@ -90,25 +84,13 @@ final class Door {
         return credentials.1
     }
 
-    /// `nil` if it is too long.
-    static func address(_ path: String) -> sockaddr_un? {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let name = Array(path.utf8)
-        let fits = withUnsafeMutableBytes(of: &address.sun_path) { room in
-            guard name.count < room.count else { return false }
-            room.copyBytes(from: name)
-            return true
-        }
-        return fits ? address : nil
-    }
-
-    private static func answers(_ address: UnsafePointer<sockaddr>, _ length: socklen_t) -> Bool {
+    private static func answers(_ place: UnixAddress) -> Bool {
         let probe = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        defer { close(probe) }
-        let status = connect(probe, address, length)
-        errno = EADDRINUSE
-        return status == 0
+        defer {
+            close(probe)
+            errno = EADDRINUSE
+        }
+        return place.connect(probe)
     }
 
     private static func isSocket(_ path: String) -> Bool {

@@ -1,19 +1,21 @@
 import Glibc
 import Synchronization
+import Transport
 
 /// A socket to a daemon of this machine that takes messages as datagrams.
 ///
 /// It is opened once and inherited, and reconnected when the daemon was restarted: a session can make no other, and need not.
 final class LogSocket: Sendable {
     private let socket: Mutex<Int32>
-    private let path: String
+    private let address: UnixAddress
 
     /// `nil` if nobody listens there.
     init?(path: String) {
-        self.path = path
+        guard let address = UnixAddress(path) else { return nil }
+        self.address = address
         let descriptor = Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return nil }
-        guard Self.connect(descriptor, to: path) else {
+        guard address.connect(descriptor) else {
             close(descriptor)
             return nil
         }
@@ -28,24 +30,10 @@ final class LogSocket: Sendable {
     func send(_ message: [UInt8]) {
         socket.withLock { descriptor in
             if Glibc.send(descriptor, message, message.count, Int32(MSG_NOSIGNAL)) < 0, errno != EAGAIN {
-                guard Self.connect(descriptor, to: path) else { return }
+                guard address.connect(descriptor) else { return }
                 _ = Glibc.send(descriptor, message, message.count, Int32(MSG_NOSIGNAL))
             }
         }
-    }
-
-    private static func connect(_ descriptor: Int32, to path: String) -> Bool {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let fits = withUnsafeMutableBytes(of: &address.sun_path) { room in
-            guard path.utf8.count < room.count else { return false }
-            room.copyBytes(from: path.utf8)
-            return true
-        }
-        guard fits else { return false }
-        return withUnsafeBytes(of: &address) {
-            Glibc.connect(descriptor, $0.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t($0.count))
-        } == 0
     }
 }
 

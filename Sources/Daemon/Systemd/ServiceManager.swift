@@ -54,25 +54,10 @@ package struct ServiceManager {
 
     /// A path, or, after "@", a name in the kernel's abstract namespace.
     private static func connect(_ path: String) -> Int32? {
-        var name = Array(path.utf8)
-        guard name.count > 1, name[0] == UInt8(ascii: "/") || name[0] == UInt8(ascii: "@") else { return nil }
-        if name[0] == UInt8(ascii: "@") { name[0] = 0 }
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let fits = withUnsafeMutableBytes(of: &address.sun_path) { room in
-            guard name.count < room.count else { return false }
-            room.copyBytes(from: name)
-            return true
-        }
-        guard fits else { return nil }
+        guard path.utf8.count > 1, path.hasPrefix("/") || path.hasPrefix("@"), let address = UnixAddress(path) else { return nil }
         let descriptor = Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return nil }
-        // An abstract name ends with the address, a path with a zero byte.
-        let length = socklen_t(MemoryLayout<sa_family_t>.size + name.count + (name[0] == 0 ? 0 : 1))
-        let status = withUnsafeBytes(of: &address) {
-            Glibc.connect(descriptor, $0.baseAddress!.assumingMemoryBound(to: sockaddr.self), length)
-        }
-        guard status == 0 else {
+        guard address.connect(descriptor) else {
             close(descriptor)
             return nil
         }
