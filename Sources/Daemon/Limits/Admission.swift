@@ -65,7 +65,9 @@ struct Admission: Sendable {
     ) throws(AdmissionRefusal) -> ID {
         let source = isProxy(peer) ? nil : try admit(peer, at: now)
         guard connections.count < limits.connections else { throw .connections(limit: limits.connections) }
-        if startups >= limits.startups.begin, limits.startups.refuses(startups, chance: chance()) { throw .startups(limit: limits.startups.full) }
+        if startups >= limits.startups.begin, limits.startups.refuses(startups, chance: chance()) {
+            throw .startups(limit: limits.startups.full)
+        }
         let id = ID(number: next)
         next += 1
         connections[id] = Connection(peer: peer, source: source, begin: now)
@@ -118,7 +120,8 @@ struct Admission: Sendable {
         if let source = connection.source, let rest = sourcePenalties.refusal(of: source, at: now) {
             throw .penalty(rest.secondsRoundedUp)
         }
-        guard users[user, default: 0] < limits.connectionsPerUser else {
+        // What runs on this machine, or speaks for many, has limits of its own.
+        guard connection.source == nil || users[user, default: 0] < limits.connectionsPerUser else {
             throw .connectionsPerUser(limit: limits.connectionsPerUser)
         }
         connections[id]?.user = user

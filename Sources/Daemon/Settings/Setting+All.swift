@@ -121,6 +121,7 @@ extension Setting {
         Setting("limit-exempt", nil, .networkOrNone, \.exempt, separator: ",",
                 "A network whose addresses have neither limits nor penalties of their own, such as that of a web mail server, or "
                     + "`none`.",
+                details: "Connections from there are not held to --max-connections-per-user either.",
                 default: "127.0.0.0/8,::1", [.needsFork]),
         Setting("penalty-failure", nil, .seconds(0...3600), \.limits.penalties.failure,
                 "What a failed login costs its address; one with the same wrong password as before costs a tenth.",
