@@ -89,6 +89,21 @@ public struct KeptPieces {
 
     public init() {}
 
+    /// Pieces of these bytes, for as long as `body` runs.
+    public static func with(_ keys: [UInt8], _ fields: [UInt8], _ items: [UInt8], _ body: (KeptPieces) -> Void) {
+        keys.withUnsafeBytes { keys in
+            fields.withUnsafeBytes { fields in
+                items.withUnsafeBytes { items in
+                    var pieces = KeptPieces()
+                    pieces.keys = keys
+                    pieces.fields = fields
+                    pieces.items = items
+                    body(pieces)
+                }
+            }
+        }
+    }
+
     public subscript(piece: KeptPiece) -> UnsafeRawBufferPointer {
         get {
             switch piece {

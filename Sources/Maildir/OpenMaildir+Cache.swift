@@ -88,17 +88,9 @@ extension Mailbox {
     func keep(_ uid: UID, _ id: ObjectID, _ keys: [UInt8], _ fields: [UInt8], _ items: [UInt8]) {
         let cache = cache ?? newCache()
         self.cache = cache
-        keys.withUnsafeBytes { keys in
-            fields.withUnsafeBytes { fields in
-                items.withUnsafeBytes { items in
-                    var pieces = KeptPieces()
-                    pieces.keys = keys
-                    pieces.fields = fields
-                    pieces.items = items
-                    if !cache.pending.hasRoom(for: pieces.count) { cache.save(room: cacheRoom, keeps: { _, _ in true }) }
-                    cache.add(uid.rawValue, identity: CacheFile.identity(id), pieces)
-                }
-            }
+        KeptPieces.with(keys, fields, items) { pieces in
+            if !cache.pending.hasRoom(for: pieces.count) { cache.save(room: cacheRoom, keeps: { _, _ in true }) }
+            cache.add(uid.rawValue, identity: CacheFile.identity(id), pieces)
         }
     }
 

@@ -76,29 +76,12 @@ struct LogRecord {
     ///   - time: as RFC 3339 writes it.
     ///   - process: of whoever tells the event.
     func json(at time: String, process: Int32) -> String {
-        var object = "{\"time\":\"\(time)\",\"level\":\"\(level.rawValue)\",\"pid\":\(process),\"event\":\(Self.string(event))"
+        var object = "{\"time\":\"\(time)\",\"level\":\"\(level.rawValue)\",\"pid\":\(process),\"event\":\(JSONText.quoted(event))"
         for field in fields {
             let number = Self.numbers.contains(field.name) ? Int(field.value) : nil
-            object += ",\(Self.string(field.name)):" + (number.map { "\($0)" } ?? Self.string(field.value))
+            object += ",\(JSONText.quoted(field.name)):" + (number.map { "\($0)" } ?? JSONText.quoted(field.value))
         }
         return object + "}"
-    }
-
-    private static func string(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"", "\\":
-                result += "\\"
-                result.unicodeScalars.append(scalar)
-            // None of them is beyond the four digits that JSON has.
-            case _ where scalar.isHidden:
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
     }
 
     // MARK: - The journal
@@ -140,16 +123,6 @@ struct LogRecord {
         let upper = String(letters).uppercased()
         let isFree = !taken.contains(upper) && !upper.hasPrefix("SYSLOG_") && upper.first?.isLetter == true
         return isFree ? upper : "IMAPD_" + upper
-    }
-}
-
-extension Unicode.Scalar {
-    /// Controls, and those that hide or reorder what stands around them.
-    fileprivate var isHidden: Bool {
-        switch self {
-        case "\0"..."\u{1F}", "\u{7F}"..."\u{A0}", "\u{2000}"..."\u{206F}", "\u{FEFF}", "\u{FFF0}"..."\u{FFFB}": true
-        default: false
-        }
     }
 }
 

@@ -4,8 +4,8 @@ import Privilege
 
 /// Which system calls a process may make from now on (seccomp(2)), as a program that the kernel runs before each.
 ///
-/// A call that no rule is about ends the process with SIGSYS, unless the filter says otherwise. The kernel remembers calls that are always allowed, so that
-/// only those with a condition cost the program's time.
+/// A call that no rule is about ends the process with SIGSYS, unless the filter says otherwise. The kernel remembers calls that
+/// are always allowed, so that only those with a condition cost the program's time.
 package struct SystemCallFilter {
     /// What half of an argument must be.
     package struct Condition {

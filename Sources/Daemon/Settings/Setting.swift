@@ -49,7 +49,7 @@ struct Setting: Sendable {
         _ documentation: String, details: String? = nil, default standard: String? = nil, _ traits: Traits = []
     ) {
         self.init(
-            name, short, kind.placeholder, documentation, details, standard ?? kind.show(Settings()[keyPath: path]), traits,
+            name, short, kind.valueName, documentation, details, standard ?? kind.show(Settings()[keyPath: path]), traits,
             standardIsValue: standard == nil
         ) { (settings, text) throws(BadValue) in settings[keyPath: path] = try kind.read(text) }
     }
@@ -60,7 +60,7 @@ struct Setting: Sendable {
         _ documentation: String, details: String? = nil, default standard: String, isValue: Bool = false,
         _ traits: Traits = []
     ) {
-        self.init(name, short, kind.placeholder, documentation, details, standard, traits, standardIsValue: isValue) {
+        self.init(name, short, kind.valueName, documentation, details, standard, traits, standardIsValue: isValue) {
             (settings, text) throws(BadValue) in settings[keyPath: path] = try kind.read(text)
         }
     }
@@ -72,7 +72,7 @@ struct Setting: Sendable {
         isValue: Bool = false, _ traits: Traits = []
     ) {
         self.init(
-            name, short, kind.placeholder, documentation, details, standard, traits, standardIsValue: isValue, isList: true
+            name, short, kind.valueName, documentation, details, standard, traits, standardIsValue: isValue, isList: true
         ) {
             (settings, text) throws(BadValue) in
             guard let separator else { return settings[keyPath: path].append(try kind.read(text)) }

@@ -34,7 +34,7 @@ extension ValueKind where Value == Int {
     /// A number of seconds, or of s, m, h, d.
     static func seconds(_ range: ClosedRange<Int>) -> Self {
         let time = ValueKind<Duration>.time(range)
-        return Self(time.placeholder, show: { time.show(.seconds($0)) }) { (text) throws(Setting.BadValue) in
+        return Self(time.valueName, show: { time.show(.seconds($0)) }) { (text) throws(Setting.BadValue) in
             Int(try time.read(text).components.seconds)
         }
     }

@@ -5,15 +5,15 @@ import IMAPTypes
 /// What `show` makes of a default, `read` makes that default of.
 struct ValueKind<Value: Sendable>: Sendable {
     /// `nil` for a switch, which takes "yes" and "no", and on the command line stands alone.
-    let placeholder: String?
+    let valueName: String?
     let read: @Sendable (String) throws(Setting.BadValue) -> Value
     let show: @Sendable (Value) -> String
 
     init(
-        _ placeholder: String?, show: @escaping @Sendable (Value) -> String = { "\($0)" },
+        _ valueName: String?, show: @escaping @Sendable (Value) -> String = { "\($0)" },
         read: @escaping @Sendable (String) throws(Setting.BadValue) -> Value
     ) {
-        self.placeholder = placeholder
+        self.valueName = valueName
         self.read = read
         self.show = show
     }
@@ -33,8 +33,8 @@ extension ValueKind where Value == Bool {
 
 extension ValueKind where Value == String {
     /// Any text but none.
-    static func text(_ placeholder: String) -> Self {
-        Self(placeholder) { (text) throws(Setting.BadValue) in
+    static func text(_ valueName: String) -> Self {
+        Self(valueName) { (text) throws(Setting.BadValue) in
             guard !text.isEmpty else { throw Setting.BadValue(reason: "a value is missing") }
             guard !text.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) else {
                 throw Setting.BadValue(reason: "a control character cannot be part of it")
@@ -65,8 +65,8 @@ extension ValueKind where Value == String {
 }
 
 extension ValueKind where Value: FixedWidthInteger {
-    static func number(_ placeholder: String, _ range: ClosedRange<Value>) -> Self {
-        Self(placeholder) { (text) throws(Setting.BadValue) in
+    static func number(_ valueName: String, _ range: ClosedRange<Value>) -> Self {
+        Self(valueName) { (text) throws(Setting.BadValue) in
             guard let number = Value(text), range.contains(number) else {
                 throw Setting.BadValue(reason: "\"\(text)\" is not a number from \(range.lowerBound) to \(range.upperBound)")
             }
@@ -104,8 +104,8 @@ extension ValueKind where Value == Duration {
 }
 
 extension ValueKind where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
-    static func oneOf(_ placeholder: String) -> Self {
-        Self(placeholder, show: { $0.rawValue.lowercased() }) { (text) throws(Setting.BadValue) in
+    static func oneOf(_ valueName: String) -> Self {
+        Self(valueName, show: { $0.rawValue.lowercased() }) { (text) throws(Setting.BadValue) in
             guard let choice = Value.allCases.first(where: { $0.rawValue.lowercased() == text.lowercased() }) else {
                 let choices = Value.allCases.map { $0.rawValue.lowercased() }.joined(separator: ", ")
                 throw Setting.BadValue(reason: "\"\(text)\" is none of \(choices)")

@@ -32,17 +32,7 @@ final class RecordMaker {
         }
         keyWriter.write(structure, into: &keys)
         if keys.count > Self.longestKeys { keys.removeAll() }
-        keys.withUnsafeBytes { keys in
-            fields.withUnsafeBytes { fields in
-                record.withUnsafeBytes { record in
-                    var pieces = KeptPieces()
-                    pieces.keys = keys
-                    pieces.fields = fields
-                    pieces.items = record
-                    body(pieces)
-                }
-            }
-        }
+        KeptPieces.with(keys, fields, record, body)
     }
 
     private func write(_ structure: MessageStructure, _ scope: MessageParser.Scope) {
