@@ -190,7 +190,7 @@ public final class Gate {
     private func sayGoodbye(_ end: ConnectionEnd) {
         switch end {
         case .timedOut: out.bye(nil, "Took too long to log in")
-        case .shutdown, .dismissed: out.bye(.unavailable, "Server is shutting down")
+        case .shutdown, .dismissed, .replaced: out.bye(.unavailable, "Server is shutting down")
         case .closed, .failed: return
         }
         // Before TLS from the first byte there is nobody who would understand.

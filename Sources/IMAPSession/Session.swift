@@ -128,6 +128,8 @@ public final class Session {
         case .timedOut: wire.bye(nil, "Logged out after a long silence")
         case .shutdown: wire.bye(.unavailable, "The server is going down")
         case .dismissed: wire.bye(.unavailable, "An administrator has ended this connection")
+        case .replaced:
+            wire.bye(.limit, "Too many connections for this user: this one was silent and gave way (max-connections-per-user)")
         }
         // Whoever is gone will not hear it, and whoever was cut off would take it for something else.
         if !wire.isCut { try? wire.flush() }

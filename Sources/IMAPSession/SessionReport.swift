@@ -28,6 +28,14 @@ public struct SessionReport: Sendable, Equatable {
 }
 
 extension SessionRecord {
+    /// How long the client has said nothing, in nanoseconds; `nil` while a command is under way, other than IDLE, or if nothing
+    /// is known.
+    public func silence(at now: UInt64 = now()) -> UInt64? {
+        let (command, since) = (get(Layout.command), get(Layout.since))
+        guard command == 0 || command == UInt64(CommandName.idle.rawValue) + 1, since != 0, since <= now else { return nil }
+        return now - since
+    }
+
     /// Tries a few times to get both as they belong together; a writer who stops in the midst of it has nobody wait for him.
     fileprivate func texts() -> (mailbox: String?, client: String?) {
         var result: (String?, String?)

@@ -12,6 +12,8 @@ public enum ConnectionEnd: Error, Equatable {
     case shutdown
     /// An administrator has ended this one connection.
     case dismissed
+    /// Another connection of the same user has taken the place of this one.
+    case replaced
     /// The network failed, or TLS did.
     case failed(String)
 
@@ -22,6 +24,7 @@ public enum ConnectionEnd: Error, Equatable {
         case .timedOut: "timed out"
         case .shutdown: "shutdown"
         case .dismissed: "kicked"
+        case .replaced: "replaced"
         case .failed(let reason): reason
         }
     }

@@ -53,6 +53,27 @@ struct LimitsTests {
         #expect(try daemon.logIn(daemon.client()).contains(" OK "))
     }
 
+    @Test("a connection that is silent gives way to another of the same user", arguments: [false, true])
+    func replaced(idle: Bool) async throws {
+        let daemon = try await daemon("--max-connections-per-user", "2", "--replace-silent-after", "1")
+        let clients = try (0..<2).map { _ in try daemon.client() }
+        for client in clients { #expect(try daemon.logIn(client).contains(" OK ")) }
+        if idle {
+            try clients[0].send("i IDLE\r\n")
+            #expect(try clients[0].line()?.hasPrefix("+ ") == true)
+        }
+        // Until a second is over, nobody has been silent for so long.
+        try await eventually("there is room") {
+            _ = try? clients[1].command("NOOP")
+            return (try? daemon.logIn(daemon.client()).contains(" OK ")) ?? false
+        }
+        let farewell = try clients[0].rest()
+        #expect(farewell.last?.hasPrefix("* BYE [LIMIT] ") == true && farewell.last?.contains("max-connections-per-user") == true,
+                "\(farewell)")
+        #expect(try clients[1].command("NOOP").last?.contains(" OK ") == true)
+        #expect(daemon.daemon.log.split(separator: "\n").count { $0.contains(": replaced peer=127.0.0.1:") } == 1)
+    }
+
     @Test("handshakes that do not go on count as connections before login, and end with their time")
     func halfOpen() async throws {
         let daemon = try await daemon(

@@ -35,7 +35,8 @@ import Transport
         .login(user: "", uid: 0, .loginCommand, tls: "TLSv1.3"),
     ]
     private static let orders: [Order] = [.serve(usesImplicitTLS: false), .serve(usesImplicitTLS: true), .admit,
-                                           .refuse(Notice(.limit, "Too many")), .refuse(Notice(.contactAdmin, "")), .leave]
+                                           .refuse(Notice(.limit, "Too many")), .refuse(Notice(.contactAdmin, "")),
+                                           .leave(.kicked), .leave(.replaced)]
 
     @Test(arguments: reports)
     func report(report: Report) throws {
@@ -58,7 +59,8 @@ import Transport
     @Test("one byte", arguments: UInt8.min...UInt8.max)
     func oneByte(byte: UInt8) {
         #expect(Report(wire: [byte]) == (byte == 4 ? .timedOut : nil))
-        #expect(Order(wire: [byte]) == (byte == 1 ? .admit : byte == 3 ? .leave : nil))
+        #expect(Order(wire: [byte]) == (byte == 1 ? .admit : nil))
+        #expect(Order(wire: [3, byte]) == (byte == 0 ? .leave(.kicked) : byte == 1 ? .leave(.replaced) : nil))
     }
 
     @Test("numbers that cannot be", arguments: [

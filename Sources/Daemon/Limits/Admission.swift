@@ -22,6 +22,8 @@ struct Admission: Sendable {
         var begin: Instant
         /// Who has logged in.
         var user: String?
+        /// Whether it is no longer counted as its user's.
+        var hasGivenWay = false
     }
 
     struct SourceCount: Sendable, Equatable {
@@ -107,7 +109,7 @@ struct Admission: Sendable {
         guard let connection = connections.removeValue(forKey: id) else { return }
         if connection.user == nil { startups -= 1 }
         if let source = connection.source { count(source, -1, startups: connection.user == nil ? -1 : 0) }
-        if let user = connection.user { count(user, -1) }
+        if let user = connection.user, !connection.hasGivenWay { count(user, -1) }
     }
 
     // MARK: - Logins
@@ -128,6 +130,18 @@ struct Admission: Sendable {
         startups -= 1
         if let source = connection.source { count(source, 0, startups: -1) }
         count(user, 1)
+    }
+
+    /// Whether this connection cannot become that user's because there are as many of theirs as may be.
+    func lacksRoom(_ id: ID, for user: String) -> Bool {
+        connections[id]?.source != nil && users[user, default: 0] >= limits.connectionsPerUser
+    }
+
+    /// The connection is about to end, and another of the same user may take its place.
+    mutating func giveWay(_ id: ID) {
+        guard let user = connections[id]?.user, connections[id]?.hasGivenWay == false else { return }
+        connections[id]?.hasGivenWay = true
+        count(user, -1)
     }
 
     /// Somebody on this connection has done what costs. Whether, and as whom, they are refused from now on.

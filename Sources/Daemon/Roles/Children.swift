@@ -27,7 +27,7 @@ struct Child {
     var page: SessionPages.Page?
     /// Whether it was told to end though it had no client.
     var isDismissed = false
-    /// Whether an administrator has ended its connection.
+    /// Whether its connection was ended: by an administrator, or for another one.
     var isKicked = false
 }
 
@@ -57,6 +57,17 @@ struct Children {
     private(set) var servingCount = 0
 
     subscript(process: pid_t) -> Child? { known[process] }
+
+    /// The session of this user that has heard nothing of its client for the longest time, and for so long at least.
+    func mostSilent(of user: String, for least: Duration) -> pid_t? {
+        let now = SessionRecord.now()
+        let silences = known.compactMap { process, child -> (process: pid_t, time: UInt64)? in
+            guard child.user == user, !child.isKicked, let page = child.page else { return nil }
+            return SessionRecord(at: page).silence(at: now).map { (process, $0) }
+        }
+        guard let longest = silences.max(by: { $0.time < $1.time }) else { return nil }
+        return .nanoseconds(Int64(clamping: longest.time)) >= least ? longest.process : nil
+    }
 
     /// Those that are meant, and are to know it by now.
     mutating func kick(_ isMeant: (pid_t, Child) -> Bool) -> [pid_t: Child] {

@@ -182,7 +182,7 @@ extension GateEnd {
         case .tooManyCommands: 2
         case .connection(.closed): 3
         case .connection(.timedOut): 4
-        case .connection(.shutdown), .connection(.dismissed): 5
+        case .connection(.shutdown), .connection(.dismissed), .connection(.replaced): 5
         case .connection(.failed): 6
         case .badProxyHeader: 7
         case .turnedAway: 8

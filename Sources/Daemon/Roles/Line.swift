@@ -86,8 +86,8 @@ struct Line: Equatable {
 }
 
 extension Line.Heard where Message == Order {
-    /// Whether an administrator wants the connection to end.
-    var isLeave: Bool {
-        if case .message(.leave, _) = self { true } else { false }
+    /// Why this one connection is to end; `nil` if not for itself.
+    var departure: Order.Departure? {
+        if case .message(.leave(let departure), _) = self { departure } else { nil }
     }
 }

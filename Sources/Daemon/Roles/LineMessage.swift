@@ -20,8 +20,15 @@ enum Order: LineMessage {
     case admit
     /// They may not; or, unasked, nobody may log in here any more.
     case refuse(Notice)
-    /// The connection is over, as an administrator wants it. SIGTERM comes with it.
-    case leave
+    /// The connection is over. SIGTERM comes with it.
+    case leave(Departure)
+
+    enum Departure: UInt8, CaseIterable {
+        /// As an administrator wants it.
+        case kicked
+        /// For another one of the same user.
+        case replaced
+    }
 
     static let longest = 1 + Notice.longestWire
 
@@ -34,7 +41,7 @@ enum Order: LineMessage {
         case .serve(let usesImplicitTLS): [0, usesImplicitTLS ? 1 : 0]
         case .admit: [1]
         case .refuse(let notice): [2] + notice.wire
-        case .leave: [3]
+        case .leave(let departure): [3, departure.rawValue]
         }
     }
 
@@ -43,8 +50,11 @@ enum Order: LineMessage {
         case [0, 0]: self = .serve(usesImplicitTLS: false)
         case [0, 1]: self = .serve(usesImplicitTLS: true)
         case [1]: self = .admit
-        case [3]: self = .leave
         default:
+            if wire.count == 2, wire[0] == 3, let departure = Departure(rawValue: wire[1]) {
+                self = .leave(departure)
+                return
+            }
             guard wire.first == 2, let notice = Notice(wire: Array(wire.dropFirst())) else { return nil }
             self = .refuse(notice)
         }

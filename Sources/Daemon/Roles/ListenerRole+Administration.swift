@@ -72,21 +72,27 @@ extension ListenerRole {
         }
     }
 
-    /// Ends the connections of these, with a word to their clients. Returns how many there are.
+    /// Ends the connections of these. Returns how many there are.
     private mutating func kick(_ isMeant: (pid_t, Child) -> Bool) -> Int {
         let meant = children.kick(isMeant)
         for (process, child) in meant {
-            logger.notice(
-                "kicked",
-                metadata: [
-                    "peer": "\(child.peer?.description ?? "none")", "process": "\(process)", "user": "\(child.user ?? "")",
-                ])
-            // The order tells why, the signal that there is one.
-            _ = child.line?.say(Order.leave)
-            kill(process, SIGTERM)
+            logger.notice("kicked", metadata: child.metadata(process))
+            child.sendAway(process, .kicked)
         }
         tallies.kicks += UInt64(meant.count)
         return meant.count
+    }
+
+    /// Makes room for one more connection of a user who has as many as may be, if one of them is silent: a telephone that
+    /// went out of reach does not say goodbye, and comes back on a new one.
+    mutating func makeRoom(for user: String) {
+        let patience = household.settings.replaceSilentAfter
+        guard patience > .zero, let silent = children.mostSilent(of: user, for: patience) else { return }
+        for (process, child) in children.kick({ process, _ in process == silent }) {
+            logger.notice("replaced", metadata: child.metadata(process))
+            child.sendAway(process, .replaced)
+            if let id = child.admission { admission.giveWay(id) }
+        }
     }
 
     /// A session has ended: what it has done is added to what all have done.
@@ -109,5 +115,18 @@ extension ListenerRole {
     mutating func closeDesk() {
         for (process, answerer) in desk.answerers where !answerer.wantsStop { kill(process, SIGKILL) }
         for door in desk.doors { door.remove() }
+    }
+}
+
+extension Child {
+    /// For the log.
+    fileprivate func metadata(_ process: pid_t) -> Logger.Metadata {
+        ["peer": "\(peer?.description ?? "none")", "process": "\(process)", "user": "\(user ?? "")"]
+    }
+
+    /// Ends its connection, with a word to the client: the order tells why, the signal that there is one.
+    fileprivate func sendAway(_ process: pid_t, _ departure: Order.Departure) {
+        _ = line?.say(Order.leave(departure))
+        kill(process, SIGTERM)
     }
 }

@@ -254,6 +254,7 @@ struct ListenerRole {
             decide(child) { (admission) throws(AdmissionRefusal) in try admission.reveal(id, as: peer, at: .now) }
         case .login(let user, _, let mechanism, _):
             tallies.login(.accepted, mechanism)
+            if admission.lacksRoom(id, for: user) { makeRoom(for: user) }
             decide(child) { (admission) throws(AdmissionRefusal) in try admission.logIn(id, as: user, at: .now) }
         }
     }

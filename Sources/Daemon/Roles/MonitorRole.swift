@@ -324,7 +324,7 @@ struct MonitorRole: ~Copyable {
     private consuming func give(up failure: GateChannel.Failure) -> Never {
         switch failure {
         case .end(.shutdown):
-            logger.info("end without login", metadata: ["reason": line.hear(Order.self).isLeave ? "kicked" : "shutdown"])
+            logger.info("end without login", metadata: ["reason": line.hear(Order.self).departure == nil ? "shutdown" : "kicked"])
         case .end(.closed): break  // What became of the gate says more.
         case .end(let end):
             logger.error("gate does not answer", metadata: ["reason": "\(end)"])

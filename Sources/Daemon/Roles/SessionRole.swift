@@ -125,7 +125,13 @@ private func serve(
         record: login.page.map { SessionRecord(at: $0) } ?? SessionRecord(), logger: logger)
     session.settings = household.sessionSettings(of: login.account.name)
     session.trace = trace
-    connection.reasonOfShutdown = { login.line.hear(Order.self).isLeave ? .dismissed : .shutdown }
+    connection.reasonOfShutdown = {
+        switch login.line.hear(Order.self).departure {
+        case .kicked: .dismissed
+        case .replaced: .replaced
+        case nil: .shutdown
+        }
+    }
     connection.whenSilent = { restAWhile(login, logger) }
     let started = ContinuousClock.now
     let end = session.run()

@@ -97,6 +97,12 @@ extension Setting {
                     + "--address-prefix-ipv6 say.", [.needsFork]),
         Setting("max-connections-per-user", nil, .number("NUMBER", 1...1_000_000), \.limits.connectionsPerUser,
                 "Connections of one user who has logged in.", [.needsFork]),
+        Setting("replace-silent-after", nil, .time(0...604_800), \.replaceSilentAfter,
+                "How long a client must have been silent for its connection to give way to another of the same user who has "
+                    + "--max-connections-per-user of them: the one that has been silent for the longest is ended. With 0 none is, "
+                    + "and the new connection is refused.",
+                details: "A client that is there repeats IDLE within 29 minutes; one that has lost its network says nothing.",
+                [.needsFork]),
         Setting("max-startups", nil, .startups, \.limits.startups,
                 "Connections that have not logged in yet: from BEGIN on, RATE percent of new ones are refused by chance, and the "
                     + "more of them there are the more, until from FULL on all are.", [.needsFork]),

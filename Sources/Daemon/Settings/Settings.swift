@@ -58,6 +58,8 @@ public struct Settings: Sendable {
     var exempt: [IPNetwork?] = []
     var proxies: [IPNetwork] = []
     public var sessionMemory: UInt = 1 << 30
+    /// Zero: never.
+    var replaceSilentAfter: Duration = .seconds(1800)
     public var idleTimeout: Duration = .seconds(1800)
     public var keepalive: Duration = .seconds(240)
     public var failureDelay: Duration = .seconds(1)

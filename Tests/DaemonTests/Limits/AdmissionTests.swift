@@ -43,6 +43,8 @@ private final class Door {
     func charge(_ id: Admission.ID, for offence: Penalties.Offence, at now: ContinuousClock.Instant) -> Admission.Offender? {
         value.charge(id, for: offence, at: now)
     }
+    func lacksRoom(_ id: Admission.ID, for user: String) -> Bool { value.lacksRoom(id, for: user) }
+    func giveWay(_ id: Admission.ID) { value.giveWay(id) }
     func end(_ id: Admission.ID) { value.end(id) }
     func report(at now: ContinuousClock.Instant) -> Admission.Report { value.report(at: now) }
 }
@@ -163,6 +165,26 @@ private final class Door {
         // Who has no limits of the address's has none of the user's.
         let exempt = try admission.connect(from: peer("127.0.0.1"), at: begin, chance: 0)
         try admission.logIn(exempt, as: "ann", at: begin)
+    }
+
+    @Test("one that gives way is not counted, and not counted twice")
+    func givingWay() throws {
+        let admission = admission { $0.connectionsPerUser = 1 }
+        let ids = try (0..<3).map { try admission.connect(from: peer("192.0.2.\($0)"), at: begin, chance: 0) }
+        #expect(!admission.lacksRoom(ids[0], for: "ann"))
+        try admission.logIn(ids[0], as: "ann", at: begin)
+        #expect(admission.lacksRoom(ids[1], for: "ann") && !admission.lacksRoom(ids[1], for: "bob"))
+        let exempt = try admission.connect(from: peer("127.0.0.1"), at: begin, chance: 0)
+        #expect(!admission.lacksRoom(exempt, for: "ann"))
+        admission.giveWay(ids[0])
+        admission.giveWay(ids[0])
+        admission.giveWay(ids[2])
+        try admission.logIn(ids[1], as: "ann", at: begin)
+        #expect(admission.users == ["ann": 1])
+        admission.end(ids[0])
+        #expect(admission.users == ["ann": 1])
+        admission.end(ids[1])
+        #expect(admission.users == [:])
     }
 
     // MARK: - Penalties

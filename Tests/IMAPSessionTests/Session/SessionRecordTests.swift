@@ -42,6 +42,19 @@ import Testing
         #expect(totals.count(.idle) == 1 && totals.duration(.idle) == 0)
     }
 
+    @Test("silence is the time since a command ended or IDLE began")
+    func silence() {
+        #expect(record.silence(at: 1000) == nil)
+        record.begin(at: 1000)
+        #expect(record.silence(at: 1500) == 500 && record.silence(at: 999) == nil)
+        record.begin(.fetch, at: 2000)
+        #expect(record.silence(at: 2500) == nil)
+        record.end(.fetch, from: 2000, to: 3000)
+        #expect(record.silence(at: 3500) == 500)
+        record.begin(.idle, at: 4000)
+        #expect(record.silence(at: 4500) == 500)
+    }
+
     @Test("what anybody may have written is harmless", arguments: [UInt8.max, 0x80, 0x1B, 0x0A, 1])
     func hostile(byte: UInt8) {
         let page = UnsafeMutableRawPointer.allocate(byteCount: SessionRecord.byteCount, alignment: 4096)
