@@ -26,7 +26,8 @@ public final class RunningServer: Sendable {
         child.send(SIGTERM)
     }
 
-    private static func freePort() throws -> Int {
+    /// One that nobody listens on at the moment.
+    public static func freePort() throws -> Int {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
         var address = sockaddr_in()
