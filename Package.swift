@@ -63,7 +63,7 @@ let package = Package(
         .executableTarget(name: "imapd-benchmark",
                           dependencies: ["IMAPTypes", "IMAPGrammar", "MailMessage", "MailStore", "Maildir", "IMAPSession",
                                          "Transport", .product(name: "Logging", package: "swift-log")],
-                          path: "Benchmarks", exclude: ["run", "baseline"]),
+                          path: "Tests/Benchmarks", exclude: ["run", "baseline"]),
 
         .testTarget(name: "IMAPTypesTests", dependencies: ["IMAPTypes", "TestSupport"]),
         .testTarget(name: "IMAPGrammarTests", dependencies: ["IMAPGrammar", "TestSupport"]),
@@ -90,14 +90,15 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
-// With libFuzzer, which is not part of an ordinary build, or with what it has found: Fuzz/README.md.
+// With libFuzzer, which is not part of an ordinary build, or with what it has found: Tests/Fuzz/README.md.
 let fuzzed: [Target.Dependency] = [
     "Daemon", "IMAPSession", "IMAPGrammar", "MailMessage", "Maildir", "MemoryStore", "Gate", "Transport", "Authentication",
 ]
 if Context.environment["IMAPD_FUZZ"] != nil {
     package.targets.append(
-        .executableTarget(name: "fuzz", dependencies: fuzzed, path: "Fuzz", exclude: ["README.md", "CorpusTests.swift"]))
+        .executableTarget(name: "fuzz", dependencies: fuzzed, path: "Tests/Fuzz", exclude: ["README.md", "CorpusTests.swift"]))
 } else {
     package.targets.append(
-        .testTarget(name: "FuzzTests", dependencies: fuzzed + ["TestSupport"], path: "Fuzz", exclude: ["README.md", "Driver.swift"]))
+        .testTarget(name: "FuzzTests", dependencies: fuzzed + ["TestSupport"], path: "Tests/Fuzz",
+                    exclude: ["README.md", "Driver.swift"]))
 }

@@ -1,4 +1,4 @@
-// imapd-benchmark: does one thing a number of times, for valgrind(1) to count its instructions. `Benchmarks/run` is for people.
+// imapd-benchmark: does one thing a number of times, for valgrind(1) to count its instructions. `Tests/Benchmarks/run` is for people.
 import Glibc
 
 let arguments = CommandLine.arguments
