@@ -8,8 +8,8 @@ extension Selected {
         let saves = command.returning?.contains(.save) ?? false
         let found: [UID]
         do { found = try matches(command) } catch {
-            // §6.4.4.1: "$" is empty after a search that should have set it and was refused.
-            if saves { saved = UIDSet() }
+            // §6.4.4.1: "$" is empty after a search that should have set it and was refused, but for what makes no sense.
+            if saves, error.completion.condition == .no { saved = UIDSet() }
             throw error
         }
         let result = SearchResult(found, command, features)
