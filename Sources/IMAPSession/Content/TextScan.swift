@@ -46,7 +46,10 @@ final class TextScan {
         guard extent.length > 2, !isOwn || queries.contains(where: \.isHeaderToo) else { return }
         try reader.withHeader(extent) { bytes in
             var block = HeaderBlock(bytes)
+            var end = 0
             while let field = block.next() {
+                scanLines(UnsafeRawBufferPointer(rebasing: bytes[end..<field.whole.lowerBound]), isOwn: isOwn)
+                end = field.whole.upperBound
                 value.removeAll(keepingCapacity: true)
                 text.removeAll(keepingCapacity: true)
                 text.append(contentsOf: bytes[field.name])
@@ -61,7 +64,18 @@ final class TextScan {
                 begin()
                 text.withUnsafeBytes { search($0, isOwnHeader: isOwn) }
             }
+            scanLines(UnsafeRawBufferPointer(rebasing: bytes[end...]), isOwn: isOwn)
         }
+    }
+
+    /// What of a header is no field, but may be read there.
+    private func scanLines(_ lines: UnsafeRawBufferPointer, isOwn: Bool) {
+        // The empty line at its end.
+        guard lines.count > 2 else { return }
+        text.removeAll(keepingCapacity: true)
+        EncodedWord.decode(lines, into: &text)
+        begin()
+        text.withUnsafeBytes { search($0, isOwnHeader: isOwn) }
     }
 
     private func scanBody(_ structure: MessageStructure, _ index: MessageStructure.Index) throws(ContentFailure) {
