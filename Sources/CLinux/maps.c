@@ -44,23 +44,6 @@ static void install(void) {
     sigaction(SIGBUS, &action, &previous);
 }
 
-static int status_without_memory;
-
-/* Swift's runtime and glibc's abort(3) end a process where there is no memory: the last thing that failed says why. */
-static void fatal(int signal) {
-    (void)signal;
-    if (errno == ENOMEM) _exit(status_without_memory);
-    /* The same happens again, without us: the instruction traps, or abort(3) goes on. */
-}
-
-void clinux_exit_without_memory(int status) {
-    status_without_memory = status;
-    struct sigaction action = {.sa_handler = fatal, .sa_flags = SA_RESETHAND | SA_NODEFER};
-    sigemptyset(&action.sa_mask);
-    int signals[] = {SIGILL, SIGTRAP, SIGABRT};
-    for (unsigned i = 0; i < sizeof signals / sizeof *signals; i++) sigaction(signals[i], &action, NULL);
-}
-
 int clinux_guard_map(const void *start, size_t size) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, install);

@@ -91,7 +91,7 @@ public final class Session {
                 if case .literalTooBig(let literal) = rejection.reason,
                    !literal.isSynchronizing, literal.size > Self.longestSkipped {
                     account.sayGoodbye(.tooBig, "That literal is too long even to be thrown away")
-                    return try account.wire.flush()
+                    return try account.wire.flushResponses()
                 }
                 account.wire.refuse(rejection)
                 badCommands += 1
@@ -106,11 +106,11 @@ public final class Session {
             }
             if badCommands > settings.badCommands {
                 account.sayGoodbye(nil, "Too many commands that make no sense")
-                return try account.wire.flush()
+                return try account.wire.flushResponses()
             }
             try account.wire.flushIfLarge()
         }
-        try account.wire.flush()
+        try account.wire.flushResponses()
     }
 
     private func note(_ work: StoreWork) {
@@ -132,7 +132,7 @@ public final class Session {
             wire.bye(.limit, "Too many connections for this user: this one was silent and gave way (max-connections-per-user)")
         }
         // Whoever is gone will not hear it, and whoever was cut off would take it for something else.
-        if !wire.isCut { try? wire.flush() }
+        if !wire.isCut { try? wire.flushResponses() }
     }
 }
 

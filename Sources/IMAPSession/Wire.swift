@@ -48,7 +48,19 @@ final class Wire: ResponseSink {
     /// Whether a response was sent in part only, perhaps in the midst of a literal: nothing may follow it.
     private(set) var isCut = false
 
+    /// What was said so far may end within a response.
     func flush() throws(ConnectionEnd) {
+        connection.isWithinResponse = true
+        try send()
+    }
+
+    /// The same between two responses.
+    func flushResponses() throws(ConnectionEnd) {
+        try send()
+        connection.isWithinResponse = false
+    }
+
+    private func send() throws(ConnectionEnd) {
         guard !out.isEmpty else { return }
         let sent = out.bytes.withUnsafeBytes { bytes in
             trace?.sent(bytes)
@@ -62,9 +74,9 @@ final class Wire: ResponseSink {
         }
     }
 
-    /// To be called now and then by whatever may say much.
+    /// To be called now and then by whatever may say much, between two responses.
     func flushIfLarge() throws(ConnectionEnd) {
-        if out.count >= Self.large { try flush() }
+        if out.count >= Self.large { try flushResponses() }
     }
 
     // MARK: - In
@@ -93,7 +105,7 @@ final class Wire: ResponseSink {
     /// Waits for the client, or for `descriptor`, with nothing left unsaid.
     func wait(atMost time: Duration, alongside descriptor: Int32?) throws(ConnectionEnd) -> Connection.Event {
         if reader.hasInput { return .input }
-        try flush()
+        try flushResponses()
         return try connection.wait(atMost: time, alongside: descriptor)
     }
 
@@ -108,7 +120,7 @@ final class Wire: ResponseSink {
     }
 
     private func receive(_ rest: () -> Bool) throws(ConnectionEnd) {
-        try flush()
+        try flushResponses()
         let deadline = ContinuousClock.now + autologout
         var rests = RestSchedule()
         while true {

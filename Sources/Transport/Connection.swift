@@ -47,6 +47,18 @@ public final class Connection {
     /// How long a client may leave what it asked for unread.
     public var sendTimeout: Duration = .seconds(300)
 
+    /// What the client is to hear if this process, which serves nobody else, ends for want of memory
+    /// (`clinux_exit_without_memory`), when nothing can be made any more. Without TLS of our own only.
+    public var lastWord: StaticString? { didSet { tellLastWord() } }
+    /// Whether what was sent last may have ended within a response: then nothing else may follow.
+    public var isWithinResponse = false { didSet { tellLastWord() } }
+
+    private func tellLastWord() {
+        guard let lastWord, tls == nil else { return }
+        let text = UnsafeRawPointer(lastWord.utf8Start).assumingMemoryBound(to: CChar.self)
+        clinux_set_last_word(isWithinResponse ? -1 : descriptor, text, lastWord.utf8CodeUnitCount)
+    }
+
     /// Called once whenever the client has been silent for a second, and is about to be waited for longer.
     public var whenSilent: (() -> Void)?
 

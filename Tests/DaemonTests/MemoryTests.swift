@@ -56,10 +56,11 @@ import Transport
         #expect(try daemon.client().command("NOOP").last!.contains(" OK "))
     }
 
-    @Test("a session that needs more memory than it may have ends alone, and the log tells why", .enabled(if: isRoot, needsRoot))
-    func limit() async throws {
-        let daemon = try await ForkedDaemon(["--allow-plaintext-login", "--session-memory", "1M"])
-        let other = try daemon.client(), client = try daemon.client()
+    @Test("a session that needs more memory than it may have says goodbye and ends alone, and the log tells why",
+          .enabled(if: isRoot, needsRoot), arguments: [false, true])
+    func limit(usesTLS: Bool) async throws {
+        let daemon = try await ForkedDaemon(implicitTLS: usesTLS ? true : nil, ["--allow-plaintext-login", "--session-memory", "1M"])
+        let other = try daemon.client(tls: usesTLS), client = try daemon.client(tls: usesTLS)
         #expect(try daemon.logIn(other).contains(" OK "))
         #expect(try daemon.logIn(client).contains(" OK "))
         let arrivals = daemon.user.home + "/Maildir/new"
@@ -69,12 +70,13 @@ import Transport
             close(file)
         }
         try client.send("a SELECT INBOX\r\n")
-        #expect(try client.rest().contains { $0.hasPrefix("a ") } == false)
+        let rest = try client.rest()
+        #expect(rest.last?.hasPrefix("* BYE [LIMIT] ") == true && !rest.contains { $0.hasPrefix("a ") }, "\(rest)")
         let line = try await daemon.daemon.line { $0.contains("session needed too much memory") }
         #expect(line.contains("user=\(daemon.user.name)") && line.contains("setting=session-memory"), "\(line)")
         #expect(try other.command("NOOP").last!.contains(" OK "))
         // It is no crash, which would cost the user.
-        #expect(try daemon.logIn(daemon.client()).contains(" OK "), "\(daemon.daemon.log)")
+        #expect(try daemon.logIn(daemon.client(tls: usesTLS)).contains(" OK "), "\(daemon.daemon.log)")
         let usual = try await ForkedDaemon(user: daemon.user, pam: .unix(), ["--allow-plaintext-login"])
         let again = try usual.client()
         #expect(try usual.logIn(again).contains(" OK "))

@@ -116,6 +116,8 @@ int clinux_sync_data(int fd);
 
 /* From now on, a process that ends itself because there is no memory (setrlimit(2)) does so with this status. */
 void clinux_exit_without_memory(int status);
+/* What it sends before, to this socket, whose other end may be a child of its own; nothing to -1. `word` must live. */
+void clinux_set_last_word(int descriptor, const char *_Nonnull word, size_t size);
 
 /* malloc_trim(3): pages of the heap that are free go back to the system. */
 void clinux_release_free_memory(void);

@@ -133,6 +133,7 @@ private func serve(
         }
     }
     connection.whenSilent = { restAWhile(login, logger) }
+    connection.lastWord = "* BYE [LIMIT] The session needs more memory than it may have\r\n"
     let started = ContinuousClock.now
     let end = session.run()
     connection.finish()
