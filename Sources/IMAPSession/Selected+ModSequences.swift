@@ -16,6 +16,19 @@ extension Selected {
         wire.note(.highestModSeq(mailbox.highestModSequence), "The highest mod-sequence")
     }
 
+    /// A client that remembers the mod-sequences of FETCH must not miss a loss with a lower one that it could not be told of, should
+    /// it lose its connection now: until then, HIGHESTMODSEQ counts more than these (RFC 7162 §3.2, §6).
+    mutating func tellWhatIsHeldBack() {
+        guard features.contains(.qresync) else { return }
+        if let toldUpTo = news.toldUpTo {
+            news.isHeldBack = true
+            wire.note(.highestModSeq(toldUpTo), "Some messages are gone of which you will be told")
+        } else if news.isHeldBack {
+            news.isHeldBack = false
+            noteHighestModSequence()
+        }
+    }
+
     /// VANISHED (EARLIER) (RFC 7162 §3.2.10.1): of `uids`, those expunged since then.
     func tellVanished(since: ModSequence, among uids: UIDSet) throws(CommandFailure) {
         var vanished = try storing { () throws(StoreError) in try mailbox.expunged(since: since) }
@@ -45,10 +58,11 @@ extension Selected {
     private func lastMatch(_ match: QResync.Match) -> UID? {
         guard case .ranges(let numbers) = match.numbers, case .ranges(let uids) = match.uids else { return nil }
         var result: UID?
-        var uid = RangeWalk(uids), number = RangeWalk(numbers)
-        // Both ascend, so no number beyond the last message matters, however far the client counts.
-        while let n = number.next(), let u = uid.next(), n <= view.exists {
-            if n > 0, view.uid(at: Int(n) - 1).rawValue == u { result = UID(u) }
+        var uid = RangeWalk(uids), number = RangeWalk(numbers), last: UInt32 = 0
+        // Both ascend, so no number beyond the last message matters, however far the client counts, and however often.
+        while let n = number.next(), let u = uid.next(), n > last, n <= view.exists {
+            if view.uid(at: Int(n) - 1).rawValue == u { result = UID(u) }
+            last = n
         }
         return result
     }

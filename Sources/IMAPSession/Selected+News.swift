@@ -16,6 +16,7 @@ extension Selected {
     /// Takes in what others did. The client is told by `tell`.
     mutating func takeNews() throws(CommandFailure) {
         let changes: MailboxChanges
+        let toldUpTo = mailbox.highestModSequence
         do { changes = try mailbox.refresh() } catch {
             if case .noSuchMailbox = error { throw .mailboxGone }
             throw .store(error)
@@ -26,6 +27,7 @@ extension Selected {
             news.firstAdded = news.firstAdded ?? changes.added.first
             claimRecent()
         }
+        if news.expunged.isEmpty, !changes.expunged.isEmpty { news.toldUpTo = toldUpTo }
         noteExpunged(changes.expunged)
         news.flagged.formUnion(UIDSet(changes.flagged))
     }
@@ -68,6 +70,7 @@ extension Selected {
         guard !news.expunged.isEmpty else { return }
         let gone = news.expunged
         news.expunged = []
+        news.toldUpTo = nil
         mailbox.forget(gone)
         let indexes = view.remove(gone)
         if features.contains(.qresync) {

@@ -20,6 +20,10 @@ struct Selected: ~Copyable {
         var firstAdded: UID?
         /// Ascending; still in the view.
         var expunged: [UID] = []
+        /// While others have expunged some of these: the mod-sequence up to which the client has been told everything.
+        var toldUpTo: ModSequence?
+        /// Whether the client was last told that one instead of the mailbox's.
+        var isHeldBack = false
         var flagged = UIDSet()
         /// Keywords of the mailbox that the client has been told of.
         var keywordsTold = 0
@@ -130,8 +134,10 @@ struct Selected: ~Copyable {
             return .authenticated(account)
         }
         do throws(CommandFailure) {
-            if timing.contains(.after) { try refresh() }
+            // Who is told mod-sequences of its own changes and goes by them must not miss what others did just before.
+            if timing.contains(.after) || timing.contains(.before) && features.contains(.qresync) { try refresh() }
             try tell(timing.subtracting(.flagsInTheEnd))
+            tellWhatIsHeldBack()
         } catch { return try fail(tag, error, []) }
         account.wire.tagged(tag, completion)
         return .selected(self)
