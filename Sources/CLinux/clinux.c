@@ -2,6 +2,7 @@
 #include "clinux.h"
 
 #include <malloc.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <stddef.h>
 #include <string.h>
@@ -103,6 +104,13 @@ int clinux_sync(int fd) {
 int clinux_sync_data(int fd) {
     work.syncs++;
     return fdatasync(fd);
+}
+
+void clinux_share_heap(void) { mallopt(M_ARENA_MAX, 1); }
+
+int clinux_processors(void) {
+    cpu_set_t processors;
+    return sched_getaffinity(0, sizeof processors, &processors) == 0 ? CPU_COUNT(&processors) : 1;
 }
 
 void clinux_release_free_memory(void) { malloc_trim(0); }

@@ -32,5 +32,8 @@ public struct SessionSettings: Sendable {
     /// Mailboxes that an account without any begins with, and what they are for unless a client has said otherwise.
     public var specialMailboxes: [SpecialMailbox] = []
 
+    /// Threads that may read messages for one command, the session's own included; see `ReadAhead`.
+    public var readers = 1
+
     public init() {}
 }

@@ -28,6 +28,7 @@ public struct PreviewText {
             for scalar in text {
                 if isFull { return }
                 switch scalar.value {
+                case 0x21...0x7E where !isSpaceDue: put(scalar)
                 case 0x09...0x0D, 0x20, 0x85, 0xA0, 0x1680, 0x2000...0x200A, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000: space()
                 // Controls; signs that only order, join or hide others, with which newsletters fill up their first line.
                 case 0...0x1F, 0x7F...0x9F, 0xAD, 0x034F, 0x061C, 0x115F...0x1160, 0x200B, 0x200E...0x200F, 0x202A...0x202E,
@@ -50,7 +51,11 @@ public struct PreviewText {
         }
 
         private mutating func put(_ scalar: Unicode.Scalar) {
-            bytes.append(contentsOf: UTF8.encode(scalar)!)
+            if scalar.isASCII {
+                bytes.append(UInt8(truncatingIfNeeded: scalar.value))
+            } else {
+                bytes.append(contentsOf: UTF8.encode(scalar)!)
+            }
             count += 1
         }
     }

@@ -31,6 +31,8 @@ public protocol OpenMailbox: AnyObject {
     func details(_ uid: UID) throws(StoreError) -> MessageDetails
     /// The message's bytes. Throws `.messageGone` if there are none any more.
     func content(_ uid: UID) throws(StoreError) -> any MessageContent
+    /// The same for another thread, without a look at the message: where it was when it was last seen.
+    func source(_ uid: UID) -> (any MessageSource)?
 
     /// Takes into the picture what others did since the last call: other sessions, deliveries, other programs.
     func refresh() throws(StoreError) -> MailboxChanges

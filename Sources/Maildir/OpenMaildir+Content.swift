@@ -6,6 +6,12 @@ import MailStore
 extension OpenMaildir {
     func content(_ uid: UID) throws(StoreError) -> any MessageContent { try file(uid) }
 
+    func source(_ uid: UID) -> (any MessageSource)? {
+        // A damaged index is repaired by whoever reads the message.
+        guard table.base?.verifyRest() != false, let row = row(uid), !table.isGone(row) else { return nil }
+        return MessagePlace(directory: mailbox.directory.directory(table.place(row)), name: table.name(row), uid: uid)
+    }
+
     /// The message's file, wherever it is now.
     func file(_ uid: UID) throws(StoreError) -> MessageFile {
         try mailbox.verifyRows()
@@ -15,28 +21,19 @@ extension OpenMaildir {
         for _ in 0..<5 {
             if let file = try known(uid) { return file }
             guard let row = row(uid), !table.isGone(row), let (place, name) = try mailbox.findFile(row) else { break }
-            if let file = open(name, in: place) { return try MessageFile(file, uid) }
+            if let file = MessageFile.open(name, in: place) { return try MessageFile(file, uid) }
         }
         guard row(uid) != nil || ghosts[uid.rawValue] != nil,
-              let file = Graveyard.open(mailbox.directory, create: false)?.open(Graveyard.fileName(uid.rawValue), Self.openFlags)
+              let graveyard = Graveyard.open(mailbox.directory, create: false),
+              let file = graveyard.open(Graveyard.fileName(uid.rawValue), MessageFile.openFlags)
         else { throw .messageGone(uid) }
         return try MessageFile(file, uid)
-    }
-
-    /// A named pipe must not stop us.
-    private static let openFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY
-
-    /// To read a message need not change its inode: with `relatime` the first look at each would write one. Only the owner may ask
-    /// for that.
-    private func open(_ name: [UInt8], in place: Handle) -> Handle? {
-        if let file = place.open(name, Self.openFlags | clinux_o_noatime()) { return file }
-        return errno == EPERM ? place.open(name, Self.openFlags) : nil
     }
 
     /// The file under the name that is known; `nil` if it is not there.
     private func known(_ uid: UID) throws(StoreError) -> MessageFile? {
         guard let row = row(uid), !table.isGone(row) else { return nil }
-        if let file = open(table.name(row), in: mailbox.directory.directory(table.place(row))) {
+        if let file = MessageFile.open(table.name(row), in: mailbox.directory.directory(table.place(row))) {
             return try MessageFile(file, uid)
         }
         guard errno == ENOENT else { throw failure("opening", table.name(row)) }
@@ -67,6 +64,17 @@ extension OpenMaildir {
     }
 }
 
+/// Where a message's file was when it was last seen.
+///
+/// Unchecked: a `Handle` changes only when it is released or has no owner any more, and this is an owner that does not.
+private struct MessagePlace: MessageSource, @unchecked Sendable {
+    let directory: Handle
+    let name: [UInt8]
+    let uid: UID
+
+    func open() -> (any MessageContent)? { MessageFile.open(name, in: directory).flatMap { try? MessageFile($0, uid) } }
+}
+
 /// A message's file, open.
 final class MessageFile: MessageContent {
     private let file: Handle
@@ -81,6 +89,16 @@ final class MessageFile: MessageContent {
         self.uid = uid
         size = UInt64(max(status.st_size, 0))
         modified = Int64(status.st_mtim.tv_sec)
+    }
+
+    /// A named pipe must not stop us.
+    static let openFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY
+
+    /// To read a message need not change its inode: with `relatime` the first look at each would write one. Only the owner may
+    /// ask for that.
+    static func open(_ name: [UInt8], in place: Handle) -> Handle? {
+        if let file = place.open(name, openFlags | clinux_o_noatime()) { return file }
+        return errno == EPERM ? place.open(name, openFlags) : nil
     }
 
     func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(StoreError) -> Int {

@@ -23,6 +23,10 @@ final class MemoryMessage: Sendable {
     }
 }
 
+extension MemoryMessage: MessageSource {
+    func open() -> (any MessageContent)? { MemoryContent(self) }
+}
+
 /// A message in one mailbox.
 struct MemoryRecord: Sendable {
     var uid: UID

@@ -75,6 +75,8 @@ final class MemoryOpenMailbox: OpenMailbox {
         return MemoryContent(picture[at].message)
     }
 
+    func source(_ uid: UID) -> (any MessageSource)? { index(of: uid).map { picture[$0].message } }
+
     func forget(_ uids: [UID]) {
         let set = UIDSet(uids)
         picture.removeAll { set.contains($0.uid) && $0.isExpunged }

@@ -119,6 +119,13 @@ void clinux_exit_without_memory(int status);
 /* What it sends before, to this socket, whose other end may be a child of its own; nothing to -1. `word` must live. */
 void clinux_set_last_word(int descriptor, const char *_Nonnull word, size_t size);
 
+/* Threads that this process and its children may begin allocate from one heap: each would else get its own, and it would stay
+ * when they have ended. */
+void clinux_share_heap(void);
+
+/* How many processors this process may use (sched_getaffinity(2)); 1 if that cannot be told. */
+int clinux_processors(void);
+
 /* malloc_trim(3): pages of the heap that are free go back to the system. */
 void clinux_release_free_memory(void);
 /* The same for the stack below the caller, of a process that has one thread. */

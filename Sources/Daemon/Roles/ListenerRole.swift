@@ -26,6 +26,7 @@ func runForking(_ preparation: Preparation) throws(StartErrors) {
     clinux_adopt_orphans()
     let pidFile = try preparation.settings.makePIDFile()
     defer { pidFile?.remove() }
+    clinux_share_heap()                         // for sessions with several readers
     clinux_seal_heap()
     // Whoever waits for these lines may look at us now.
     announce(preparation)

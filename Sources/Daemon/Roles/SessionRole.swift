@@ -52,11 +52,15 @@ func runSession(_ login: Login, _ household: Household, _ monitorLogger: Logger)
     serve(login, store, readAhead, trace, household, logger)
 }
 
+/// A session may begin a thread if its user has fewer processes and threads than these. It does without one else.
+private let mostThreads: UInt = 256
+
 /// Becomes the user for good, and no more than mail needs. Throws if there can be no mail.
 package func enterSession(_ account: Account, line: Int32, _ household: Household) throws(StoreError) {
     umask(0o077)
     limit(RLIMIT_CORE, to: 0)
-    limit(__RLIMIT_NPROC, to: 0)
+    // The filter lets it have threads and no processes; without one, it has neither.
+    limit(__RLIMIT_NPROC, to: household.sandbox.filtersSystemCalls ? mostThreads : 0)
     limit(RLIMIT_DATA, to: household.sessionMemory)
     clinux_exit_without_memory(ProcessEnd.withoutMemory)
     becomeForGood(account)                      // root

@@ -4,8 +4,8 @@ import Glibc
 /// The system calls of each role, with what each is for. Found by watching all clients and suites do all they do (strace(1)),
 /// and completed with what other versions of glibc call for the same.
 ///
-/// What is not here, and mostly would be asked for: `execve` and `clone` (no program, no process), `socket` (nobody else to
-/// talk to), `kill`, `ptrace`, `prctl`, `ioctl`, `setresuid`, `chmod`, `symlinkat`, `mknodat`, `memfd_create`, `io_uring_setup`.
+/// What is not here, and mostly would be asked for: `execve`, and `clone` but for threads (no program, no process), `socket`
+/// (nobody else to talk to), `kill`, `ptrace`, `prctl`, `ioctl`, `setresuid`, `chmod`, `symlinkat`, `mknodat`, `memfd_create`, `io_uring_setup`.
 extension SystemCallFilter {
     /// For the process that talks to strangers: bytes to and from what it has open. Nothing here takes a name.
     /// - Parameter process: its own number.
@@ -37,17 +37,33 @@ extension SystemCallFilter {
             .allow(SYS_write, "the log on standard error, and files"),
             .allow(SYS_mmap, where: [.argument(2, lacks: PROT_EXEC)], "memory, and indexes"),
             .allow(SYS_mmap, where: [.argument(2, lacks: PROT_WRITE)], "iconv(3) loads the code of a charset from a file"),
-            .allow(SYS_rt_sigaction, where: [.argument(0, is: SIGBUS)], "an index that another program cuts short (FileMap)"),
+            .allow(SYS_rt_sigaction, where: [.argument(0, is: SIGBUS, setIDSignal)],
+                   "an index that another program cuts short (FileMap); glibc, before the first thread"),
             .allow(SYS_wait4, "its gate has ended"),
             .allow(SYS_pidfd_open, "to wait for the end of its gate, but not for ever"),
             .allow(SYS_connect, where: [.argument(0, is: log ?? -1)], "the log's daemon was restarted"),
         ]
-        return SystemCallFilter(rules: own + waiting + talking + files + running(process))
+        return SystemCallFilter(rules: own + waiting + talking + files + threads + running(process))
     }
 
     // MARK: - What several need
 
-    /// A program in one thread, with memory and an end.
+    /// CLONE_VM, _FS, _FILES, _SIGHAND, _THREAD, _SYSVSEM, _SETTLS, _PARENT_SETTID and _CHILD_CLEARTID: what pthread_create(3) of
+    /// every C library asks for. What is made so is a thread of this process, under the same filter.
+    private static let threadFlags: Int32 = 0x3D0F00
+
+    /// SIGSETXID, which has threads change their ids with the others.
+    private static let setIDSignal: Int32 = 33
+
+    /// Readers of many messages (`ReadAhead`), which end before their command does.
+    private static let threads: [Rule] = [
+        .allow(SYS_clone, where: [.argument(0, is: threadFlags)], "another reader; never a process"),
+        .refuse(SYS_clone3, with: ENOSYS, "what it asks for is in memory, where no filter sees it: then glibc calls clone"),
+        .allow(SYS_set_robust_list, "a thread begins"),
+        .allow(SYS_rseq, "the same"),
+    ]
+
+    /// A program with memory and an end.
     private static func running(_ process: pid_t) -> [Rule] {
         var rules: [Rule] = [
             .allow(SYS_brk, "malloc(3)"),
@@ -67,7 +83,7 @@ extension SystemCallFilter {
             .allow(SYS_rt_sigprocmask, "abort(3)"),
             .allow(SYS_tgkill, where: [.argument(0, is: process)], "abort(3): to itself only"),
             .allow(SYS_exit_group, "the end"),
-            .allow(SYS_exit, "the end of its one thread"),
+            .allow(SYS_exit, "the end of a thread"),
         ]
         #if arch(x86_64)
         rules.append(.allow(SYS_time, "time(2), which others have in clock_gettime"))

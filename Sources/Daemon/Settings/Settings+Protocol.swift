@@ -1,3 +1,4 @@
+import CLinux
 import Gate
 import IMAPSession
 import Transport
@@ -14,6 +15,10 @@ extension Settings {
         return rules
     }
 
+    /// Threads of a session that read messages. Beyond a few, handing them out takes as long as reading them.
+    /// Found out by whoever first asks, which is the listener: a session may not.
+    private static let readers = min(Int(clinux_processors()), 4)
+
     func session(of user: String) -> SessionSettings {
         var session = SessionSettings()
         session.autologout = idleTimeout
@@ -21,6 +26,7 @@ extension Settings {
         session.namespacePrefix = namespacePrefix
         session.specialMailboxes = specialMailboxes
         session.hiddenCapabilities = hiddenCapabilities(for: user)
+        session.readers = Self.readers
         var fields = [IdentityField(name: "name", value: "imapd"), IdentityField(name: "version", value: Daemon.version)]
         for field in identity {
             fields.removeAll { $0.name.lowercased() == field.name.lowercased() }

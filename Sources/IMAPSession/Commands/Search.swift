@@ -36,7 +36,9 @@ extension Selected {
             },
             isRecent: { recent.contains($0) })
         let search: MessageSearch
-        do { search = try MessageSearch(command, in: mailbox, environment) } catch { throw .unknownCharset(error.known) }
+        do {
+            search = try MessageSearch(command, in: mailbox, environment, readers: account.settings.readers)
+        } catch { throw .unknownCharset(error.known) }
         do {
             let found = try search.matches(in: view, candidates(command.key), progress: wire.heedShutdown)
             return news.expunged.isEmpty ? found : found.filter { !isGone($0) }

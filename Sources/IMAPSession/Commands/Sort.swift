@@ -6,7 +6,7 @@ extension Selected {
     /// SORT and UID SORT (RFC 5256 §3).
     mutating func sort(_ command: SortCommand) throws(CommandFailure) -> Completion {
         let found = try matches(command.search)
-        let sort = MessageSort(command.keys, in: mailbox)
+        let sort = MessageSort(command.keys, in: mailbox, readers: account.settings.readers)
         let order: [Int]
         do { order = try sort.order(found, progress: wire.heedShutdown) } catch { throw CommandFailure(error) }
         let numbers = numbers(found, byUID: command.search.byUID)
@@ -19,7 +19,7 @@ extension Selected {
     mutating func thread(_ command: ThreadCommand) throws(CommandFailure) -> Completion {
         let found = try matches(command.search)
         let byUID = command.search.byUID
-        let thread = MessageThread(in: mailbox)
+        let thread = MessageThread(in: mailbox, readers: account.settings.readers)
         let numbers = numbers(found, byUID: byUID)
         let entries: [Serializer.ThreadEntry]
         do {

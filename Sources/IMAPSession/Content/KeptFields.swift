@@ -19,25 +19,65 @@ struct KeptFields {
     /// A field's index in `names`, of which there are at most 64.
     typealias Index = Int
 
-    /// Names by length.
-    private static let indexes: [[(name: [UInt8], index: Index)]] = {
-        var result = [[(name: [UInt8], index: Index)]](repeating: [], count: (names.map(\.count).max() ?? 0) + 1)
-        for (index, name) in names.enumerated() { result[name.count].append((name.map(\.lowercasedASCII), index)) }
-        return result
-    }()
-
-    /// For each length, the letters with which names of that length begin, one bit each.
-    private static let initials: [UInt32] = indexes.map { $0.reduce(0) { $0 | 1 << UInt32($1.name[0] & 0x1F) } }
-
     /// `nil` if fields of that name are not kept. In any case.
     static func index(of name: some RandomAccessCollection<UInt8>) -> Index? {
-        guard let first = name.first, name.count < initials.count, initials[name.count] >> UInt32(first & 0x1F) & 1 == 1 else {
+        let table = table
+        let length = name.count
+        guard length < table.lengths, let first = name.first, table.initials[length] >> UInt32(first & 0x1F) & 1 == 1 else {
             return nil
         }
-        for candidate in indexes[name.count] where name.elementsEqual(candidate.name, by: { $0.lowercasedASCII == $1 }) {
-            return candidate.index
+        for candidate in Int(table.starts[length])..<Int(table.starts[length + 1]) {
+            let index = Int(table.indexes[candidate])
+            let known = UnsafeRawBufferPointer(start: table.text + Int(table.places[index]), count: length)
+            if name.elementsEqual(known, by: { $0.lowercasedASCII == $1 }) { return index }
         }
         return nil
+    }
+
+    private static let table = NameTable(names)
+
+    /// Names, to be found by their lengths: for ever, and without references, which several threads would count at once.
+    ///
+    /// Unchecked: nothing of it ever changes.
+    private struct NameTable: @unchecked Sendable {
+        /// In lower case, one after the other, and by index where each begins.
+        let text: UnsafeMutablePointer<UInt8>
+        let places: UnsafeMutablePointer<UInt16>
+        /// Indexes in the order of lengths, and for each length where those of that length begin.
+        let indexes: UnsafeMutablePointer<UInt8>
+        let starts: UnsafeMutablePointer<UInt8>
+        /// For each length, the letters with which names of that length begin, one bit each.
+        let initials: UnsafeMutablePointer<UInt32>
+        /// No name is as long.
+        let lengths: Int
+
+        init(_ names: [[UInt8]]) {
+            let lengths = (names.map(\.count).max() ?? 0) + 1
+            self.lengths = lengths
+            text = .allocate(capacity: names.reduce(0) { $0 + $1.count })
+            places = .allocate(capacity: names.count)
+            indexes = .allocate(capacity: names.count)
+            starts = .allocate(capacity: lengths + 1)
+            initials = .allocate(capacity: lengths)
+            var place = 0, at = 0
+            for (index, name) in names.enumerated() {
+                (places + index).initialize(to: UInt16(place))
+                for byte in name {
+                    (text + place).initialize(to: byte.lowercasedASCII)
+                    place += 1
+                }
+            }
+            for length in 0..<lengths {
+                (starts + length).initialize(to: UInt8(at))
+                (initials + length).initialize(to: 0)
+                for (index, name) in names.enumerated() where name.count == length {
+                    (indexes + at).initialize(to: UInt8(index))
+                    at += 1
+                    if let first = name.first { initials[length] |= 1 << UInt32(first & 0x1F) }
+                }
+            }
+            (starts + lengths).initialize(to: UInt8(at))
+        }
     }
 
     /// One bit for each name; `nil` if one of them is not kept.

@@ -104,7 +104,7 @@ struct KeptRecord {
         guard fits(bytes) else { return false }
         output.append(contentsOf: bytes)
         let place = 8 + 4 * item.rawValue
-        withUnsafeBytes(of: UInt32(bytes.count)) { output.replaceSubrange(place..<place + 4, with: $0) }
+        output.withUnsafeMutableBytes { $0.storeBytes(of: UInt32(bytes.count), toByteOffset: place, as: UInt32.self) }
         return true
     }
 }

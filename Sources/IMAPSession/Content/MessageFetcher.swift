@@ -73,6 +73,12 @@ final class MessageFetcher {
         }
     }
 
+    /// For going through these in order with several readers; `nil` where that is of no use.
+    func ahead(_ uids: [UID], readers: Int) -> RecordsAhead? {
+        guard let items = program.keptItems, let scope = program.scope else { return nil }
+        return RecordsAhead(uids, in: mailbox, readers: readers, scope) { [keeper] in keeper.kept($0, items) != nil }
+    }
+
     /// One FETCH response, or none.
     ///
     /// `extra`: what is told even if it was not asked for, like FLAGS when \Seen was just set, or UID.

@@ -10,9 +10,18 @@ final class MessageKeyReader {
     private var writer = MessageKeys.Writer()
     private var made: [UInt8] = []
 
-    init(_ mailbox: any OpenMailbox) {
+    private let readers: Int
+
+    /// - Parameter readers: threads that may read messages, this one included.
+    init(_ mailbox: any OpenMailbox, readers: Int) {
         self.mailbox = mailbox
+        self.readers = readers
         keeper = RecordKeeper(mailbox)
+    }
+
+    /// For going through these in order.
+    func ahead(_ uids: [UID]) -> RecordsAhead? {
+        RecordsAhead(uids, in: mailbox, readers: readers, .header) { [keeper] in keeper.keys($0) != nil }
     }
 
     /// The message's keys; those of a message without fields, if its content is gone.

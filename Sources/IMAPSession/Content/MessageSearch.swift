@@ -17,15 +17,23 @@ final class MessageSearch {
     private let keeper: RecordKeeper
     private var value: [UInt8] = []
     private var decoded: [UInt8] = []
+    private let readers: Int
+    private let textQueries: [SearchCompiler.TextQuery]
+    private var textsAhead: TextsAhead?
 
-    init(_ command: SearchCommand, in mailbox: any OpenMailbox, _ environment: SearchEnvironment) throws(UnknownCharset) {
+    /// - Parameter readers: threads that may read messages, this one included.
+    init(
+        _ command: SearchCommand, in mailbox: any OpenMailbox, _ environment: SearchEnvironment, readers: Int = 1
+    ) throws(UnknownCharset) {
         var compiler = try SearchCompiler(command.charset, mailbox, environment)
         var program = compiler.compile(command.key), test = MetadataTest()
         program.extract(into: &test)
         self.program = program
         self.test = test
         headerSearchers = compiler.headerSearchers
-        texts = TextScan(compiler.textSearchers, reader)
+        textQueries = compiler.textSearchers
+        texts = TextScan(textQueries, reader)
+        self.readers = readers
         keeper = RecordKeeper(mailbox)
         self.mailbox = mailbox
         self.environment = environment
@@ -51,15 +59,38 @@ final class MessageSearch {
         among uids: [UID], progress: (Int) throws(ContentFailure) -> Void = { _ in }
     ) throws(ContentFailure) -> [UID] {
         if program.isAll, test.isTrivial { return uids }
+        let records = recordsAhead(of: uids)
+        textsAhead = textsAhead(of: uids)
+        defer {
+            records?.end()
+            textsAhead?.end()
+            textsAhead = nil
+        }
         var result: [UID] = []
         for (index, uid) in uids.enumerated() {
             if index & 0xFF == 0xFF { try progress(index) }
+            records?.reach(index)
+            textsAhead?.reach(index)
             guard let metadata = mailbox.metadata(uid), test.holds(metadata) else { continue }
             var message = Message(uid: uid, metadata: metadata)
             if try evaluate(program, &message) == .yes { result.append(uid) }
             if message.isOpen { reader.close() }
         }
         return result
+    }
+
+    /// Where headers decide, what is kept of them: if all of a message has to be read in the end, nothing is lost.
+    private func recordsAhead(of uids: [UID]) -> RecordsAhead? {
+        guard program.reads.contains(.header), !program.reads.contains(.other) else { return nil }
+        return RecordsAhead(uids, in: mailbox, readers: readers, .header) { [keeper] in keeper.keys($0) != nil }
+    }
+
+    /// Where texts alone decide, once metadata has.
+    private func textsAhead(of uids: [UID]) -> TextsAhead? {
+        guard program.reads == .text else { return nil }
+        return TextsAhead(textQueries, uids, in: mailbox, readers: readers) { [mailbox, test] uid in
+            mailbox.metadata(uid).map { test.holds($0) && !$0.isExpunged } ?? false
+        }
     }
 
     /// A key about what is gone is neither true nor false, so that NOT does not find it.
@@ -129,6 +160,10 @@ final class MessageSearch {
         case .header(let name, let kept, let index): return try searchHeader(name, kept, index, &message)
         case .text(let index):
             if let found = message.found { return found[index] }
+            if let found = textsAhead?.take(message.uid) {
+                message.found = found
+                return found[index]
+            }
             try open(&message)
             let found = try texts.scan()
             message.found = found

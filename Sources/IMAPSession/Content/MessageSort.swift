@@ -8,9 +8,10 @@ struct MessageSort {
     private let keys: [SortCommand.Key]
     private let reader: MessageKeyReader
 
-    init(_ keys: [SortCommand.Key], in mailbox: any OpenMailbox) {
+    /// - Parameter readers: threads that may read messages, this one included.
+    init(_ keys: [SortCommand.Key], in mailbox: any OpenMailbox, readers: Int = 1) {
         self.keys = keys
-        reader = MessageKeyReader(mailbox)
+        reader = MessageKeyReader(mailbox, readers: readers)
     }
 
     /// The values of one criterion, by position. The head of a value orders as the value does, as far as it goes.
@@ -55,8 +56,11 @@ struct MessageSort {
         var columns = [Column](repeating: Column(), count: keys.count)
         for column in columns.indices { columns[column].heads.reserveCapacity(uids.count) }
         let needsHeader = keys.contains { $0.criterion != .arrival && $0.criterion != .size }
+        let ahead = needsHeader ? reader.ahead(uids) : nil
+        defer { ahead?.end() }
         for (index, uid) in uids.enumerated() {
             if index & 0xFF == 0xFF { try progress(index) }
+            ahead?.reach(index)
             for (column, key) in keys.enumerated() {
                 switch key.criterion {
                 case .arrival: columns[column].append(try reader.details(uid).internalDate)

@@ -6,7 +6,8 @@ import MailStore
 struct MessageThread {
     private let reader: MessageKeyReader
 
-    init(in mailbox: any OpenMailbox) { reader = MessageKeyReader(mailbox) }
+    /// - Parameter readers: threads that may read messages, this one included.
+    init(in mailbox: any OpenMailbox, readers: Int = 1) { reader = MessageKeyReader(mailbox, readers: readers) }
 
     /// The threads of `uids`, which ascend; `number` is what the client calls the message at a position of these.
     ///
@@ -17,8 +18,11 @@ struct MessageThread {
     ) throws(ContentFailure) -> [Serializer.ThreadEntry] {
         var messages = ThreadedMessages()
         messages.reserveCapacity(uids.count)
+        let ahead = reader.ahead(uids)
+        defer { ahead?.end() }
         for (index, uid) in uids.enumerated() {
             if index & 0xFF == 0xFF { try progress(index) }
+            ahead?.reach(index)
             try reader.withKeys(uid) { (keys) throws(ContentFailure) in
                 var message = ThreadedMessage(number: number(index), date: try reader.sentDate(keys, uid))
                 message.subject = keys.subject

@@ -78,6 +78,28 @@ indirect enum SearchProgram {
         }
     }
 
+    /// What has to be read of messages for all that is asked, but for what costs no more than a look at the file.
+    var reads: Reads {
+        switch self {
+        case .all, .none, .flags, .keyword, .recent, .uids, .modSequence, .saved, .emailID, .received, .size: []
+        case .sent, .threadID: .header
+        case .header(_, let kept, _): kept == nil ? .other : .header
+        case .text: .text
+        case .not(let key): key.reads
+        case .and(let keys): keys.reduce([]) { $0.union($1.reads) }
+        case .or(let a, let b): a.reads.union(b.reads)
+        }
+    }
+
+    struct Reads: OptionSet {
+        let rawValue: UInt8
+        /// What is kept of headers.
+        static let header = Reads(rawValue: 1)
+        static let text = Reads(rawValue: 2)
+        /// Header fields that are not kept.
+        static let other = Reads(rawValue: 4)
+    }
+
     var isAll: Bool { if case .all = self { true } else { false } }
 }
 
@@ -93,9 +115,17 @@ struct SearchCompiler {
 
     /// One BODY or TEXT.
     struct TextQuery {
+        /// UTF-8.
+        let needle: [UInt8]
         var searcher: TextSearcher
         /// Whether the message's own header counts: TEXT.
-        var isHeaderToo: Bool
+        let isHeaderToo: Bool
+
+        init(needle: [UInt8], isHeaderToo: Bool, _ folder: CaseFolder) {
+            self.needle = needle
+            self.isHeaderToo = isHeaderToo
+            searcher = TextSearcher(needle, folder: folder)
+        }
     }
 
     /// `name` is the charset that the command named; without one it is UTF-8 (RFC 9051 §6.4.4), or the US-ASCII of
@@ -159,7 +189,7 @@ struct SearchCompiler {
     }
 
     private mutating func text(_ value: [UInt8], isHeaderToo: Bool) -> SearchProgram {
-        textSearchers.append(TextQuery(searcher: TextSearcher(utf8(value), folder: folder), isHeaderToo: isHeaderToo))
+        textSearchers.append(TextQuery(needle: utf8(value), isHeaderToo: isHeaderToo, folder))
         return .text(textSearchers.count - 1)
     }
 

@@ -7,7 +7,7 @@ import TestSupport
 
 /// A mailbox of given messages that counts what is asked of it, and can be made to fail.
 final class FakeMailbox: OpenMailbox {
-    struct Message {
+    struct Message: Sendable {
         var bytes: [UInt8]
         var metadata = MessageMetadata(flags: [], keywords: KeywordSet(), modSequence: ModSequence(1)!, isExpunged: false)
         var internalDate: Int64 = 0
@@ -19,6 +19,10 @@ final class FakeMailbox: OpenMailbox {
         var grownTo: [UInt8]?
         /// RFC822.SIZE, if it is not what it should be.
         var claimedSize: UInt64?
+        /// Whether the disk fails.
+        var isUnreadable = false
+        /// Whether it cannot be opened but by the mailbox.
+        var isReadAheadRefused = false
     }
 
     var messages: [Message]
@@ -51,8 +55,11 @@ final class FakeMailbox: OpenMailbox {
     }
 
     func identity(_ uid: UID) throws(StoreError) -> MessageIdentity {
-        MessageIdentity(id: ObjectID(low: UInt64(uid.rawValue), high: 0), saveDate: message(uid).saveDate)
+        MessageIdentity(id: ObjectID(low: UInt64(uid.rawValue) + identityOffset, high: 0), saveDate: message(uid).saveDate)
     }
+
+    /// Other ids than before.
+    var identityOffset: UInt64 = 0
 
     func content(_ uid: UID) throws(StoreError) -> any MessageContent {
         if message(uid).isGone { throw .messageGone(uid) }
@@ -71,6 +78,7 @@ final class FakeMailbox: OpenMailbox {
 
         func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(StoreError) -> Int {
             let message = mailbox.messages[index]
+            if message.isUnreadable { throw .io(.ioError, doing: "reading") }
             let bytes = message.grownTo ?? message.bytes
             let end = min(bytes.count, message.truncatedTo ?? Int.max)
             let start = min(Int(offset), end)
@@ -78,6 +86,39 @@ final class FakeMailbox: OpenMailbox {
             buffer.copyBytes(from: bytes[start..<start + count])
             mailbox.bytesRead += count
             return count
+        }
+    }
+
+    /// Whether other threads can read its messages; and how often that was asked.
+    var hasSources = false
+    var sourcesAsked = 0
+
+    func source(_ uid: UID) -> (any MessageSource)? {
+        guard hasSources else { return nil }
+        sourcesAsked += 1
+        let message = message(uid)
+        return message.isGone ? nil : Source(message: message)
+    }
+
+    private struct Source: MessageSource {
+        let message: Message
+
+        func open() -> (any MessageContent)? { message.isReadAheadRefused ? nil : SourceContent(message) }
+    }
+
+    private final class SourceContent: MessageContent {
+        private let mailbox = FakeMailbox([])
+        private let content: Content
+
+        init(_ message: Message) {
+            mailbox.messages = [message]
+            content = Content(mailbox: mailbox, index: 0)
+        }
+
+        var size: UInt64 { content.size }
+
+        func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(StoreError) -> Int {
+            try content.read(at: offset, into: buffer)
         }
     }
 
@@ -90,6 +131,11 @@ final class FakeMailbox: OpenMailbox {
 
     func kept(_ uid: UID, _ piece: KeptPiece) -> UnsafeRawBufferPointer? {
         records[uid]?[piece].map { UnsafeRawBufferPointer($0) }
+    }
+
+    /// All that it keeps.
+    var kept: [UID: [[UInt8]]] {
+        records.mapValues { record in KeptPiece.allCases.map { piece in record[piece].map { Array($0) } ?? [] } }
     }
 
     func keep(_ uid: UID, _ pieces: KeptPieces) {
