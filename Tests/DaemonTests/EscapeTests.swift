@@ -63,6 +63,10 @@ struct EscapeTests {
         Row("read its fellow's memory by a call", "SIGSYS", "EPERM", "SIGSYS", "EPERM"),
         Row("take a descriptor of its fellow", "SIGSYS", "EPERM", "SIGSYS", "EPERM"),
         Row("fork", "SIGSYS", "EAGAIN", "SIGSYS", "EAGAIN"),
+        Row("fork and share descriptors", "SIGSYS", "EAGAIN", "SIGSYS", "EAGAIN"),
+        Row("fork by clone3", "SIGSYS", "EAGAIN", "ENOSYS", "EAGAIN"),
+        // A session has several readers, if a filter sees to it that these are no processes.
+        Row("begin a thread", "SIGSYS", "EAGAIN", "done", "EAGAIN"),
         Row("run a shell", "SIGSYS", "EACCES", "SIGSYS", "EAGAIN"),
         Row("run a program from memory", "SIGSYS", nil, "SIGSYS", "EAGAIN"),
         Row("map memory to write and run", "SIGSYS", nil, "SIGSYS", nil),

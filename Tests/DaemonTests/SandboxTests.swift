@@ -172,11 +172,45 @@ struct SandboxTests {
         }
     }
 
-    @Test func sessionStartsNoProcess() async throws {
-        let daemon = try await ForkedDaemon(["--allow-plaintext-login"])
+    @Test("a session without filters starts no thread, and with them few")
+    func threadLimit() async throws {
+        for policy in hasSandbox ? ["off", "required"] : ["off"] {
+            let daemon = try await ForkedDaemon(["--allow-plaintext-login", "--sandbox", policy])
+            let client = try daemon.client()
+            #expect(try daemon.logIn(client).contains(" OK "))
+            #expect(try daemon.process("session").limit("Max processes")!.hard == (policy == "off" ? "0" : "256"))
+        }
+    }
+
+    @Test("several readers read in the sandbox, and are gone when the command is done", arguments: ["off", "best"])
+    func readers(policy: String) async throws {
+        let daemon = try await ForkedDaemon(["--allow-plaintext-login", "--sandbox", policy])
+        let charsets = ["ISO-2022-JP", "EUC-JP", "BIG5", "KOI8-R", "WINDOWS-1251", "UTF-7", "UTF-8", "UTF-16"]
+        for number in 0..<400 {
+            try daemon.user.makeFile("Maildir/new/\(1_700_000_000 + number).\(number).x", """
+                From: <\(number)@example.org>
+                Subject: =?\(charsets[number % 8])?Q?=C4=E3?= x\(number)
+                Content-Type: text/plain; charset=\(charsets[number % 8])
+                Content-Transfer-Encoding: 8bit
+
+                text y\(number)
+
+                """)
+        }
+        for directory in ["cur", "tmp"] { try daemon.user.makeFile("Maildir/\(directory)/.keep") }
         let client = try daemon.client()
         #expect(try daemon.logIn(client).contains(" OK "))
-        #expect(try daemon.process("session").limit("Max processes")!.hard == "0")
+        #expect(try client.command("SELECT INBOX").last!.contains(" OK "))
+        for (command, answers) in [
+            ("SEARCH BODY y7", 1), ("UID FETCH 1:* (BODYSTRUCTURE PREVIEW)", 400), ("SORT (SUBJECT) UTF-8 ALL", 1),
+            ("UID FETCH 1:* (ENVELOPE)", 400),
+        ] {
+            let lines = try client.command(command)
+            #expect(lines.last?.contains(" OK ") == true, "\(command): \(lines.suffix(3))\n\(daemon.daemon.log)")
+            #expect(lines.count { $0.hasPrefix("* ") } == answers, "\(command)")
+            let session = try daemon.process("session")
+            try await eventually("no reader is left of \(command)") { session.status("Threads") == ["1"] }
+        }
     }
 }
 

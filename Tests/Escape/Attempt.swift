@@ -79,6 +79,20 @@ struct Attempt {
                 return process < 0 ? process : call(SYS_pidfd_getfd, process, 0, 0)
             },
             Attempt("fork") { fork() },
+            // CLONE_FILES and SIGCHLD, by either call.
+            Attempt("fork and share descriptors") { call(SYS_clone, 0x400 | 17, 0, 0, 0, 0) },
+            Attempt("fork by clone3") {
+                var arguments = [UInt64](repeating: 0, count: 8)
+                arguments[4] = 17
+                return arguments.withUnsafeMutableBytes { call(SYS_clone3, Int(bitPattern: $0.baseAddress), $0.count) }
+            },
+            Attempt("begin a thread") {
+                var thread = pthread_t()
+                let status = pthread_create(&thread, nil, { _ in nil }, nil)
+                if status == 0 { pthread_join(thread, nil) }
+                errno = status
+                return status == 0 ? 0 : -1
+            },
             Attempt("run a shell") { execv("/bin/sh", [strdup("sh"), strdup("-c"), strdup("exit 0"), nil]) },
             Attempt("run a program from memory") {
                 let file = withPath("x") { call(SYS_memfd_create, $0, 0) }

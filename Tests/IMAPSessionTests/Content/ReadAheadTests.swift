@@ -246,7 +246,7 @@ struct ReadAheadTests {
     }
 
     private static func withoutUID(_ response: [UInt8]?) -> String? {
-        response.map { String(decoding: $0, as: UTF8.self).replacing(/ UID [0-9]+/, with: "") }
+        response.map { String(decoding: $0, as: UTF8.self).replacing(/\ UID [0-9]+/, with: "") }
     }
 }
 
