@@ -27,7 +27,7 @@ extension Selected {
         let fetcher = MessageFetcher(program, mailbox: mailbox, sink: wire)
         let setsSeen = program.setsSeen && !mailbox.isReadOnly
         let extra: [FetchAttribute] = command.byUID ? [.uid] : []
-        let extraWhenSeen = extra + (features.contains(.condstore) ? [.uid, .flags, .modSeq] : [.flags])
+        let extraWhenSeen: [FetchAttribute] = features.contains(.condstore) ? [.uid, .flags, .modSeq] : extra + [.flags]
         var failure: CommandFailure?
         // \Seen is set shortly before a message is sent: a client that goes away has not "seen" all that it asked for.
         var newlySeen = UIDSet()
