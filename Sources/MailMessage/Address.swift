@@ -176,15 +176,7 @@ public struct AddressList: Sendable {
 
 extension MessageStructure {
     /// The addresses of all fields of that name, into `list`, which is emptied first.
-    ///
-    /// Sender and Reply-To are From where they are missing or empty (RFC 9051 §7.5.2).
     public func addresses(_ name: FieldName, of message: Index, into list: inout AddressList) {
-        ownAddresses(name, of: message, into: &list)
-        if list.isEmpty, name == .sender || name == .replyTo { ownAddresses(.from, of: message, into: &list) }
-    }
-
-    /// The same, but nothing stands for what is missing.
-    public func ownAddresses(_ name: FieldName, of message: Index, into list: inout AddressList) {
         list.removeAll()
         for field in parts[message].fields where fields[field].name == name {
             list.append(text[fields[field].start..<fields[field].end])

@@ -24,10 +24,6 @@ struct HeaderLexer {
         return true
     }
 
-    mutating func skipSpace() {
-        while at < end, at.pointee.isSpace { at += 1 }
-    }
-
     /// CFWS (RFC 5322 §3.2.2).
     mutating func skipCFWS() {
         while at < end {

@@ -17,7 +17,6 @@ extension Serializer {
         }
     }
 
-    /// number, nz-number
     /// Puts the digits of a number where there is room for twenty, and returns how many they are.
     @inline(__always)
     static func putDigits(_ value: UInt64, _ buffer: UnsafeMutableRawBufferPointer) -> Int {
@@ -36,6 +35,7 @@ extension Serializer {
         return count
     }
 
+    /// number, nz-number
     public mutating func number(_ value: UInt32) { number(UInt64(value)) }
 
     /// A count, which is never negative.

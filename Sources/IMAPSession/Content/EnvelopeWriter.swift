@@ -19,12 +19,12 @@ struct EnvelopeWriter {
         Self.nstring(structure.value(.subject, of: message), into: &out)
         out.space()
         let start = out.count
-        structure.ownAddresses(.from, of: message, into: &addresses)
+        structure.addresses(.from, of: message, into: &addresses)
         addressList(into: &out)
         let from = start..<out.count
         for name in [FieldName.sender, .replyTo, .to, .cc, .bcc] {
             out.space()
-            structure.ownAddresses(name, of: message, into: &addresses)
+            structure.addresses(name, of: message, into: &addresses)
             // Sender and Reply-To are From where they are missing or empty.
             if addresses.isEmpty, name == .sender || name == .replyTo { out.writeAgain(from) } else { addressList(into: &out) }
         }
