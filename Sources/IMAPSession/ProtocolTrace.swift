@@ -77,7 +77,8 @@ public final class ProtocolTrace {
         var parts = tm()
         gmtime_r(&time.tv_sec, &parts)
         let seconds = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 32) { buffer in
-            strftime(buffer.baseAddress!, buffer.count, "%Y-%m-%dT%H:%M:%S", &parts) > 0 ? String(cString: buffer.baseAddress!) : ""
+            let count = strftime(buffer.baseAddress!, buffer.count, "%Y-%m-%dT%H:%M:%S", &parts)
+            return count > 0 ? String(cString: buffer.baseAddress!) : ""
         }
         return "\(seconds).\(String(time.tv_nsec / 1000 + 1_000_000).dropFirst())Z"
     }

@@ -16,8 +16,8 @@ extension Selected {
         wire.note(.highestModSeq(mailbox.highestModSequence), "The highest mod-sequence")
     }
 
-    /// A client that remembers the mod-sequences of FETCH must not miss a loss with a lower one that it could not be told of, should
-    /// it lose its connection now: until then, HIGHESTMODSEQ counts more than these (RFC 7162 §3.2, §6).
+    /// A client that remembers the mod-sequences of FETCH must not miss a loss with a lower one that it could not be told of,
+    /// should it lose its connection now: until then, HIGHESTMODSEQ counts more than these (RFC 7162 §3.2, §6).
     mutating func tellWhatIsHeldBack() {
         guard features.contains(.qresync) else { return }
         if let toldUpTo = news.toldUpTo {

@@ -34,7 +34,9 @@ public enum CertificateProof {
         _ handshake: [UInt8], challenge: [UInt8], server: TLSContext, name: CertificateName
     ) throws(Refused) -> ClientCertificate {
         guard let authorities = server.authorities else { throw Refused(reason: "nobody vouches for clients") }
-        guard let proof = TLSHandshake(handshake) else { throw Refused(reason: "it is no handshake of TLS 1.3 with a certificate") }
+        guard let proof = TLSHandshake(handshake) else {
+            throw Refused(reason: "it is no handshake of TLS 1.3 with a certificate")
+        }
         guard challenge.count == challengeLength, proof.challenge.elementsEqual(challenge) else {
             throw Refused(reason: "it is of another connection")
         }

@@ -63,7 +63,8 @@ public struct ProxyHeader: Equatable, Sendable {
     }
 
     private static func port(_ text: String) -> UInt16? {
-        guard let first = text.utf8.first, first != 0x30 || text.utf8.count == 1, text.utf8.allSatisfy({ (0x30...0x39).contains($0) })
+        guard let first = text.utf8.first, first != 0x30 || text.utf8.count == 1,
+              text.utf8.allSatisfy({ (0x30...0x39).contains($0) })
         else { return nil }
         return UInt16(text)
     }

@@ -58,7 +58,8 @@ struct TLSHandshake {
                 transcript += message.whole
             }
         }
-        content = [UInt8](repeating: 0x20, count: 64) + Array("TLS 1.3, client CertificateVerify".utf8) + [0] + Self.sum(transcript, digest)
+        content = [UInt8](repeating: 0x20, count: 64) + Array("TLS 1.3, client CertificateVerify".utf8) + [0]
+            + Self.sum(transcript, digest)
 
         let last = messages.count - 1
         guard let challenge = Self.challenge(in: messages[last - 5].whole),
@@ -85,7 +86,9 @@ struct TLSHandshake {
 
         init?(_ message: ArraySlice<UInt8>) {
             var body = Vector(message.dropFirst(4))
-            guard body.number(2) != nil, let random = body.take(32), body.vector(1) != nil, let suite = body.number(2) else { return nil }
+            guard body.number(2) != nil, let random = body.take(32), body.vector(1) != nil, let suite = body.number(2) else {
+                return nil
+            }
             self.random = Array(random)
             digest = switch suite {
             case 0x1301, 0x1303: EVP_sha256()

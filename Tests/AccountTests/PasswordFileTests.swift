@@ -142,7 +142,8 @@ struct AccountDirectoryTests {
     }
 
     @Test("is nobody else", arguments: [
-        ("ann", "wrong"), ("ann", ""), ("ann/phone", "pencil"), ("ann/desk", "app"), ("ann/", "pencil"), ("bob", "!"), ("bob", ""),
+        ("ann", "wrong"), ("ann", ""), ("ann/phone", "pencil"), ("ann/desk", "app"), ("ann/", "pencil"), ("bob", "!"),
+        ("bob", ""),
         ("eve", "pencil"), ("ann@example.com", "pencil"), ("@example.org", "pencil"),
     ])
     func rejected(user: String, password: String) {

@@ -30,7 +30,8 @@ struct PasswordLineTests {
 
     @Test("is refused if it makes no sense, and says why", arguments: [
         ("ann", "there is no password"), (":!", "a user's name is missing"), ("ann:secret", "no hash"), ("ann:", "no hash"),
-        ("ann:{PLAIN}secret", "no hash"), ("ann:$nonsense$", "no hash"), ("ann:!:0:0:/root", "root"), ("ann:!:x:5:/", "not a number"),
+        ("ann:{PLAIN}secret", "no hash"), ("ann:$nonsense$", "no hash"), ("ann:!:0:0:/root", "root"),
+        ("ann:!:x:5:/", "not a number"),
         ("ann:!:5:5:home", "absolute"), ("ann:!:5:5", "uid, gid and home"), ("ann:!:5:5:/a:b", "uid, gid and home"),
         ("ann/:!", "label"), ("ann/a b:!", "label"), ("ann/../x:!", "label"), ("ann/.:!", "label"), ("ann/x:!:soon", "expiry"),
         ("ann/x:!:2027-02-30", "expiry"), ("ann/x:!:2027-1-1", "expiry"), ("ann/x:!:2027-01-01:5", "expiry"), ("..:!", "name"),
@@ -56,7 +57,8 @@ struct DayTests {
         #expect("\(Day(number: number))" == text)
     }
 
-    @Test("is in the calendar", arguments: ["2026-02-29", "2026-13-01", "2026-00-10", "2026-01-00", "26-01-01", "2026-01-01x", "", "-"])
+    @Test("is in the calendar",
+          arguments: ["2026-02-29", "2026-13-01", "2026-00-10", "2026-01-00", "26-01-01", "2026-01-01x", "", "-"])
     func nonsense(text: String) {
         #expect(Day(text) == nil)
     }

@@ -5,7 +5,8 @@ import Testing
 @Suite("Base64")
 struct Base64Tests {
     @Test("is that of RFC 4648 §10", arguments: [
-        ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="), ("foobar", "Zm9vYmFy"),
+        ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="),
+        ("foobar", "Zm9vYmFy"),
     ])
     func examples(plain: String, encoded: String) {
         #expect(Base64.encode(Array(plain.utf8)) == Array(encoded.utf8))
@@ -42,7 +43,8 @@ struct SecretTests {
         #expect("\(secret)" == "…")
     }
 
-    @Test("matches itself only", arguments: [("a", "a", true), ("", "", true), ("a", "b", false), ("a", "ab", false), ("", "a", false)])
+    @Test("matches itself only",
+          arguments: [("a", "a", true), ("", "", true), ("a", "b", false), ("a", "ab", false), ("", "a", false)])
     func matches(first: String, second: String, same: Bool) {
         #expect(Secret(Array(first.utf8)).matches(Secret(Array(second.utf8))) == same)
     }
@@ -103,7 +105,8 @@ struct LoginPolicyTests {
 @Suite("One password")
 struct StaticPasswordTests {
     @Test("for one user, or for any", arguments: [
-        ("ann", "secret", "ann", true), ("ann", "secret", nil, true), ("bob", "secret", nil, true), ("bob", "secret", "ann", false),
+        ("ann", "secret", "ann", true), ("ann", "secret", nil, true), ("bob", "secret", nil, true),
+        ("bob", "secret", "ann", false),
         ("ann", "wrong!", "ann", false), ("ann", "", nil, false),
     ])
     func verdicts(user: String, password: String, only: String?, accepted: Bool) {

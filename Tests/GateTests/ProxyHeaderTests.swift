@@ -103,10 +103,12 @@ import Testing
         Array("PROXY UNKNOWN a\rb\nc\r\n".utf8),
         // Versions 1 and 3, a command and protocols that there are not.
         binary(0x11, family: 0x11, v4), binary(0x31, family: 0x11, v4), binary(0x22, family: 0x11, v4),
-        binary(family: 0x10, v4), binary(family: 0x12, v4), binary(family: 0x22, v6), binary(family: 0x41, v6), binary(family: 0x01, v4),
+        binary(family: 0x10, v4), binary(family: 0x12, v4), binary(family: 0x22, v6), binary(family: 0x41, v6),
+        binary(family: 0x01, v4),
         // Addresses that are cut short, and lengths beyond all need.
         binary(family: 0x11, Array(v4.dropLast())), binary(family: 0x21, v4), binary(family: 0x31, v6),
-        binary(family: 0x11, v4, length: 4081), binary(family: 0x11, v4, length: 0xFFFF), binary(0x20, family: 0, [], length: 0xFFFF),
+        binary(family: 0x11, v4, length: 4081), binary(family: 0x11, v4, length: 0xFFFF),
+        binary(0x20, family: 0, [], length: 0xFFFF),
         // Extensions that are cut short, and checksums that are none.
         binary(family: 0x11, v4 + [4]), binary(family: 0x11, v4 + [4, 0]), binary(family: 0x11, v4 + [4, 0, 1]),
         binary(family: 0x11, v4 + [4, 0xFF, 0xFF, 0]), binary(family: 0x11, v4 + [3, 0, 3, 1, 2, 3]),

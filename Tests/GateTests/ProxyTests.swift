@@ -8,7 +8,9 @@ import Testing
 @Suite struct ProxyTests {
     private let header = "PROXY TCP4 192.0.2.1 198.51.100.1 56062 143\r\n"
 
-    private func rules(_ plaintext: GateRules.PlaintextLogin = .always, _ change: (inout GateRules) -> Void = { _ in }) -> GateRules {
+    private func rules(
+        _ plaintext: GateRules.PlaintextLogin = .always, _ change: (inout GateRules) -> Void = { _ in }
+    ) -> GateRules {
         var rules = GateRules(plaintextLogin: plaintext)
         rules.expectsProxyHeader = true
         change(&rules)

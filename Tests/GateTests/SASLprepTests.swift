@@ -20,7 +20,8 @@ import Testing
         ("\u{1112}\u{1161}\u{11AB}", "\u{D55C}"), ("\u{D558}\u{11AB}", "\u{D55C}"), ("\u{D558}\u{11A7}", "\u{D558}\u{11A7}"),
         // Newer than Unicode 3.2.
         ("\u{1F600}", "\u{1F600}"), ("\u{1E9E}", "\u{1E9E}"),
-        ("\u{7F}", nil), ("a\u{85}", nil), ("\u{E000}", nil), ("\u{FFFD}", nil), ("\u{FFFE}", nil), ("\u{10FFFD}", nil), ("\u{202E}", nil),
+        ("\u{7F}", nil), ("a\u{85}", nil), ("\u{E000}", nil), ("\u{FFFD}", nil), ("\u{FFFE}", nil), ("\u{10FFFD}", nil),
+        ("\u{202E}", nil),
         ("\u{5D0}a", nil), ("a\u{5D0}", nil), ("\u{5D0}", "\u{5D0}"), ("\u{5D0}1", nil),
     ] as [(String, String?)])
     func examples(text: String, prepared: String?) {
@@ -37,8 +38,10 @@ import Testing
     func python() async throws {
         var random = SeededGenerator(4013)
         let blocks: [ClosedRange<UInt32>] = [
-            0x20...0x7E, 0x80...0x36F, 0x300...0x345, 0x370...0x5FF, 0x600...0x6FF, 0x900...0xD7F, 0xE00...0x11FF, 0x1E00...0x1FFF,
-            0x2000...0x218F, 0x2460...0x24FF, 0x3000...0x33FF, 0xAC00...0xD7A3, 0xF900...0xFFEF, 0x1D100...0x1D7FF, 0x2F800...0x2FA1D,
+            0x20...0x7E, 0x80...0x36F, 0x300...0x345, 0x370...0x5FF, 0x600...0x6FF, 0x900...0xD7F, 0xE00...0x11FF,
+            0x1E00...0x1FFF,
+            0x2000...0x218F, 0x2460...0x24FF, 0x3000...0x33FF, 0xAC00...0xD7A3, 0xF900...0xFFEF, 0x1D100...0x1D7FF,
+            0x2F800...0x2FA1D,
         ]
         var texts = blocks.flatMap { block in
             stride(from: block.lowerBound, through: block.upperBound, by: block.lowerBound == 0xAC00 ? 29 : 1)
@@ -81,7 +84,8 @@ import Testing
         }
     }
 
-    @Test("verifiers are what other programs make of the same password", arguments: ["pencil", "p\u{308}\u{AA}\u{2168}\u{A0}x", "\u{E9}\u{FB01}"])
+    @Test("verifiers are what other programs make of the same password",
+          arguments: ["pencil", "p\u{308}\u{AA}\u{2168}\u{A0}x", "\u{E9}\u{FB01}"])
     func gsasl(password: String) async throws {
         let salt = [UInt8](1...12)
         let outcome = try await Program("gsasl", package: "gsasl").run(

@@ -60,7 +60,8 @@ struct SCRAMTests {
     }
 
     @Test("reads names as they are meant", arguments: [
-        ("n,,n=a=2Cb=3Dc,r=12345678", "a,b=c"), ("n,a=ann,n=ann,r=12345678", "ann"), ("n,a=,n=ann,r=12345678", "ann"), ("n,,n=änn,r=12345678,x=later", "änn"),
+        ("n,,n=a=2Cb=3Dc,r=12345678", "a,b=c"), ("n,a=ann,n=ann,r=12345678", "ann"), ("n,a=,n=ann,r=12345678", "ann"),
+        ("n,,n=änn,r=12345678,x=later", "änn"),
         ("n,a=bob,n=ann,r=12345678", nil), ("n,,n=a=2cb,r=12345678", nil), ("n,,n=a=,r=12345678", nil), ("n,,n=,r=12345678", nil),
         ("n,,m=x,n=ann,r=12345678", nil), ("n,,n=ann,r=1234567", nil), ("n,,n=ann", nil), ("n,,r=12345678,n=ann", nil),
         ("n,n=ann,r=12345678", nil), ("", nil), (",,,", nil), ("n,,n=a\u{0}b,r=12345678", nil), ("n,,n=ann,r=1234 5678", nil),

@@ -77,7 +77,8 @@ struct StartTLSTests {
         #expect(gate.end().end == .loggedOut)
     }
 
-    @Test("a handshake that does not go on ends with the time to log in", arguments: [true, false], ["", "\u{16}\u{03}\u{01}\u{02}"])
+    @Test("a handshake that does not go on ends with the time to log in",
+          arguments: [true, false], ["", "\u{16}\u{03}\u{01}\u{02}"])
     func halfOpen(implicit: Bool, begin: String) throws {
         var rules = rules
         rules.usesImplicitTLS = implicit

@@ -148,7 +148,9 @@ struct Handshake {
     var alpn: String
 
     /// - Returns: what was settled and what the server knows of it; `nil` if there was no agreement.
-    static func make(_ context: TLSContext, _ configure: (OpaquePointer, OpaquePointer) -> Void) throws -> (Handshake, TLSInformation)? {
+    static func make(
+        _ context: TLSContext, _ configure: (OpaquePointer, OpaquePointer) -> Void
+    ) throws -> (Handshake, TLSInformation)? {
         let (server, client) = try Descriptor.streamPair().release()
         let (told, tell) = (DispatchSemaphore(value: 0), Box<TLSInformation?>(nil))
         Thread.detachNewThread {
@@ -210,7 +212,8 @@ struct HandshakeTests {
         if settled == "TLSv1.2" { #expect(result?.0.cipher.hasPrefix("ECDHE-") == true) }
     }
 
-    @Test("without forward secrecy or authenticated encryption does not happen", arguments: ["AES128-GCM-SHA256", "ECDHE-RSA-AES128-SHA"])
+    @Test("without forward secrecy or authenticated encryption does not happen",
+          arguments: ["AES128-GCM-SHA256", "ECDHE-RSA-AES128-SHA"])
     func weakCiphers(cipher: String) throws {
         let result = try Handshake.make(context) { _, ssl in
             SSL_set_cipher_list(ssl, cipher)
@@ -231,7 +234,8 @@ struct HandshakeTests {
     }
 
     @Test("settles on imap when protocols are named, or fails", arguments: [
-        ([], "", true), (["imap"], "imap", true), (["h2", "imap"], "imap", true), (["http/1.1"], "", false), (["imap4"], "", false),
+        ([], "", true), (["imap"], "imap", true), (["h2", "imap"], "imap", true), (["http/1.1"], "", false),
+        (["imap4"], "", false),
     ])
     func alpn(offered: [String], settled: String, agreed: Bool) throws {
         let result = try Handshake.make(context) { _, ssl in
@@ -243,7 +247,8 @@ struct HandshakeTests {
         #expect(result?.1.usesALPN ?? false == !settled.isEmpty)
     }
 
-    @Test("knows which host was meant", arguments: [("mail.example.org", "mail.example.org"), ("mail.example.org.", "mail.example.org")])
+    @Test("knows which host was meant",
+          arguments: [("mail.example.org", "mail.example.org"), ("mail.example.org.", "mail.example.org")])
     func serverName(asked: String, told: String) throws {
         let result = try Handshake.make(context) { _, ssl in
             _ = asked.withCString {

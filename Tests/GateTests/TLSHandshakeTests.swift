@@ -30,7 +30,9 @@ import Testing
     /// - Parameters:
     ///   - random: of the first ServerHello, if there are two.
     ///   - suites: of each ServerHello.
-    private static func handshake(retriedWith random: [UInt8]?, suites: [[UInt8]], digest: OpaquePointer?, key: OpaquePointer) -> [UInt8] {
+    private static func handshake(
+        retriedWith random: [UInt8]?, suites: [[UInt8]], digest: OpaquePointer?, key: OpaquePointer
+    ) -> [UInt8] {
         var hellos = [message(1, [1, 2, 3])]
         if let random { hellos += [serverHello(random, suite: suites[0]), message(1, [4, 5, 6])] }
         let rest = [
@@ -44,7 +46,8 @@ import Testing
             let first = sum(hellos[0], digest)
             transcript = [254, 0, 0, UInt8(first.count)] + first + hellos.dropFirst().flatMap { $0 } + rest
         }
-        let content = [UInt8](repeating: 0x20, count: 64) + Array("TLS 1.3, client CertificateVerify".utf8) + [0] + sum(transcript, digest)
+        let content = [UInt8](repeating: 0x20, count: 64) + Array("TLS 1.3, client CertificateVerify".utf8) + [0]
+            + sum(transcript, digest)
         let signature = sign(content, key)
         return hellos.flatMap { $0 } + rest + message(15, [4, 3] + length(signature.count, 2) + signature)
     }

@@ -8,8 +8,10 @@ private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
     /// Attributes by how they are asked for.
     static let attributes: [(String, FetchAttribute)] = [
         ("ENVELOPE", .envelope), ("flags", .flags), ("INTERNALDATE", .internalDate), ("UID", .uid), ("MODSEQ", .modSeq),
-        ("SaveDate", .saveDate), ("EMAILID", .emailID), ("PREVIEW", .preview(lazy: false)), ("Preview (Lazy)", .preview(lazy: true)),
-        ("threadid", .threadID),         ("BODY", .body), ("BODYSTRUCTURE", .bodyStructure), ("RFC822", .rfc822(peek: false)), ("RFC822.PEEK",
+        ("SaveDate", .saveDate), ("EMAILID", .emailID), ("PREVIEW", .preview(lazy: false)),
+        ("Preview (Lazy)", .preview(lazy: true)),
+        ("threadid", .threadID),         ("BODY", .body), ("BODYSTRUCTURE", .bodyStructure), ("RFC822", .rfc822(peek: false)),
+        ("RFC822.PEEK",
         .rfc822(peek: true)),
         ("RFC822.HEADER", .rfc822Header), ("RFC822.SIZE", .rfc822Size), ("RFC822.TEXT", .rfc822Text(peek: false)),
         ("RFC822.TEXT.PEEK", .rfc822Text(peek: true)),

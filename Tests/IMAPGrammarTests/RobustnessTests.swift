@@ -59,7 +59,8 @@ import Testing
     func noise(seed: UInt64) {
         var random = SeededGenerator(seed &+ 77)
         let names = [
-            "", "a ", "a FETCH ", "a SEARCH ", "a UID STORE ", "a LIST ", "a STATUS ", "a LOGIN ", "a SELECT ", "a ID (", "a APPEND ",
+            "", "a ", "a FETCH ", "a SEARCH ", "a UID STORE ", "a LIST ", "a STATUS ", "a LOGIN ", "a SELECT ", "a ID (",
+            "a APPEND ",
         ]
         for _ in 0..<500 {
             let noise = (0..<Int.random(in: 0..<60, using: &random)).map { _ in UInt8.random(in: .min ... .max, using: &random) }

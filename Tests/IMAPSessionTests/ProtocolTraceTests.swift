@@ -51,7 +51,8 @@ import Testing
             bytes[start..<min(start + piece, bytes.count)].withUnsafeBytes { trace.trace.received($0) }
         }
         #expect(try trace.lines() == [
-            "C a APPEND Sent {13+}", "C | (13 bytes)", "C  {5+}", "C | (5 bytes)", "C )", "C b SEARCH TEXT {3+}", "C | (3 bytes)", "C ",
+            "C a APPEND Sent {13+}", "C | (13 bytes)", "C  {5+}", "C | (5 bytes)", "C )", "C b SEARCH TEXT {3+}", "C | (3 bytes)",
+            "C ",
             "C c X {0+}", "C ",
         ])
     }
@@ -96,8 +97,10 @@ import Testing
     }
 
     @Test("passwords are hidden, however they come and whatever is shown", arguments: [
-        "a LOGIN ann \"secret\"\r\n", "a login ann secret\r\n", "a LOGIN {3+}\r\nann {6+}\r\nsecret\r\n", "a LOGIN ann {6+}\r\nsecret\r\n",
-        "a AUTHENTICATE PLAIN secret\r\n", "a AUTHENTICATE PLAIN\r\nsecret\r\n", "a AUTHENTICATE LOGIN\r\nann\r\nsecret\r\n", "secret\r\n",
+        "a LOGIN ann \"secret\"\r\n", "a login ann secret\r\n", "a LOGIN {3+}\r\nann {6+}\r\nsecret\r\n",
+        "a LOGIN ann {6+}\r\nsecret\r\n",
+        "a AUTHENTICATE PLAIN secret\r\n", "a AUTHENTICATE PLAIN\r\nsecret\r\n", "a AUTHENTICATE LOGIN\r\nann\r\nsecret\r\n",
+        "secret\r\n",
         "LOGIN ann secret\r\n", "a XLOGIN ann secret\r\n", "a  LOGIN ann secret\r\n", "a LOGIN ann {6}\r\nsecret\r\n",
         "a authenticate plain {6+}\r\nsecret\r\n",
     ], [false, true])

@@ -64,7 +64,8 @@ import Testing
     }
 
     static let fields = [
-        "(", "()", "(a(b)", "\\", "\"", "\"a\"", "<", "<a@b>", "<a@b", "a@", "a@b,", "a:", "a:;", ";", "a b ", "a. ", "@", "[", "a<a@b",
+        "(", "()", "(a(b)", "\\", "\"", "\"a\"", "<", "<a@b>", "<a@b", "a@", "a@b,", "a:", "a:;", ";", "a b ", "a. ", "@", "[",
+        "a<a@b",
         "<@", "(a)<", " \t", "=", "a=b;", ";a=\"", ";name=(", ";(", "/",
     ]
 
@@ -85,7 +86,8 @@ import Testing
     }
 
     static let messages = [
-        "a: b\n", "a: b\n ", " \n", "\t", "\r", "\r\n", "a", ":", "To: a\r\n ", "\n\n", "--b\n", "--b--\n", "--b\nContent-Type: a/b\n\n",
+        "a: b\n", "a: b\n ", " \n", "\t", "\r", "\r\n", "a", ":", "To: a\r\n ", "\n\n", "--b\n", "--b--\n",
+        "--b\nContent-Type: a/b\n\n",
         "Content-Type: multipart/mixed; boundary=b\n\n--b\n", "Content-Type: message/rfc822\n\n", "Content-Type: text/plain\n",
         "Content-Type: multipart/digest; boundary=b\n\n--b\n\n", "-", "--", "Subject:\n", "\0",
     ]

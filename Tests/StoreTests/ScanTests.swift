@@ -363,8 +363,10 @@ import Testing
 
     @Test(arguments: [
         ("", [], true, false), (":2,", [], true, true), (":2,S", [.seen], true, true), (":2,DFRST", SystemFlags.all, true, true),
-        (":2,SF", [.seen, .flagged], false, true), (":2,PS", [.seen], false, true), (":1,S", [], false, true), (":", [], false, true),
-        (":2,S,F", [.seen], false, true), (":x:2,S", [.seen], false, true), (":2,SS", [.seen], false, true), (":2", [], false, true),
+        (":2,SF", [.seen, .flagged], false, true), (":2,PS", [.seen], false, true), (":1,S", [], false, true),
+        (":", [], false, true),
+        (":2,S,F", [.seen], false, true), (":x:2,S", [.seen], false, true), (":2,SS", [.seen], false, true),
+        (":2", [], false, true),
         (":2,a", [], false, true),
     ] as [(String, SystemFlags, Bool, Bool)])
     func `The info part of a name`(_ text: String, _ flags: SystemFlags, _ isPlain: Bool, _ isPresent: Bool) {

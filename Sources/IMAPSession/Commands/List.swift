@@ -25,7 +25,9 @@ extension Authenticated {
     /// One LIST response with the STATUS that was asked for. A mailbox that vanished since is shown as none (§6.3.9.2).
     private func list(_ entry: ListChoice.Entry, status items: [StatusItem]) {
         var response = entry.response
-        guard !items.isEmpty, entry.hasStatus, let name = response.name, let local = naming.local(name) else { return wire.out.list(response) }
+        guard !items.isEmpty, entry.hasStatus, let name = response.name, let local = naming.local(name) else {
+            return wire.out.list(response)
+        }
         do {
             let status = try store.status(local, wantsSize: items.contains(.size))
             wire.out.list(response)

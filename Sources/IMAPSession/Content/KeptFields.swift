@@ -1,8 +1,8 @@
 import Glibc
 import MailMessage
 
-/// The lines of those header fields that clients and SEARCH ask for, in the bytes in which they are kept: a table of the fields in
-/// the order of the message, then their lines, with CRLF for every line end.
+/// The lines of those header fields that clients and SEARCH ask for, in the bytes in which they are kept: a table of the fields
+/// in the order of the message, then their lines, with CRLF for every line end.
 struct KeptFields {
     private let table: UnsafeRawBufferPointer
     private let lines: UnsafeRawBufferPointer
@@ -143,7 +143,9 @@ struct KeptFields {
     func contains(_ index: Index, where isMatch: (UnsafeRawBufferPointer) -> Bool) -> Bool {
         var isFound = false
         forEach(1 << UInt64(index)) { lines in
-            guard let start = lines.baseAddress, let colon = memchr(start, Int32(UInt8(ascii: ":")), lines.count) else { return true }
+            guard let start = lines.baseAddress, let colon = memchr(start, Int32(UInt8(ascii: ":")), lines.count) else {
+                return true
+            }
             isFound = isMatch(UnsafeRawBufferPointer(rebasing: lines[(UnsafeRawPointer(colon) - start + 1)...]))
             return !isFound
         }

@@ -43,7 +43,9 @@ final class MessageKeyReader {
         swap(&bytes, &made)
         defer { swap(&bytes, &made) }
         try bytes.withUnsafeBufferPointer { (bytes) throws(ContentFailure) in
-            guard let keys = MessageKeys(UnsafeRawBufferPointer(bytes)) else { preconditionFailure("keys that were just written") }
+            guard let keys = MessageKeys(UnsafeRawBufferPointer(bytes)) else {
+                preconditionFailure("keys that were just written")
+            }
             try body(keys)
         }
     }

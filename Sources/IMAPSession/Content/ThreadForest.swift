@@ -56,7 +56,8 @@ struct ThreadForest {
 
     private mutating func append(_ child: Int, to parent: Int) {
         nodes[child].next = -1
-        if nodes[parent].last < 0 { nodes[parent].first = Int32(child) } else { nodes[Int(nodes[parent].last)].next = Int32(child) }
+        let last = nodes[parent].last
+        if last < 0 { nodes[parent].first = Int32(child) } else { nodes[Int(last)].next = Int32(child) }
         nodes[parent].last = Int32(child)
     }
 

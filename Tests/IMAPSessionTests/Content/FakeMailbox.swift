@@ -51,7 +51,8 @@ final class FakeMailbox: OpenMailbox {
         let message = message(uid)
         detailsAsked += 1
         if message.isGone { throw .messageGone(uid) }
-        return MessageDetails(internalDate: message.internalDate, size: message.claimedSize ?? UInt64(message.bytes.withCRLF.count))
+        return MessageDetails(
+            internalDate: message.internalDate, size: message.claimedSize ?? UInt64(message.bytes.withCRLF.count))
     }
 
     func identity(_ uid: UID) throws(StoreError) -> MessageIdentity {

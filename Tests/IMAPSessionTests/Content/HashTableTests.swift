@@ -48,7 +48,8 @@ struct HashTableTests {
 
 @Suite("A FETCH response of metadata")
 struct MetadataResponseTests {
-    @Test("is what its parts would be", arguments: [[Serializer.MetadataItem.uid], [.flags], [.uid, .flags], [.flags, .modSeq, .uid]])
+    @Test("is what its parts would be",
+          arguments: [[Serializer.MetadataItem.uid], [.flags], [.uid, .flags], [.flags, .modSeq, .uid]])
     func response(items: [Serializer.MetadataItem]) throws {
         let table = [try #require(Keyword("one")), try #require(Keyword("two"))]
         var some = KeywordSet()

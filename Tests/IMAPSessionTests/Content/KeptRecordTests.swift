@@ -69,7 +69,8 @@ struct KeptRecordTests {
     }
 
     @Test("what was kept is not read again", arguments: [
-        [FetchAttribute.envelope], [.bodyStructure], [.body, .envelope], [.emailID, .threadID], [.preview(lazy: false), .envelope], [fields(["From", "SUBJECT", "References"]), .rfc822Size],
+        [FetchAttribute.envelope], [.bodyStructure], [.body, .envelope], [.emailID, .threadID],
+        [.preview(lazy: false), .envelope], [fields(["From", "SUBJECT", "References"]), .rfc822Size],
     ])
     func notRead(attributes: [FetchAttribute]) throws {
         // Those that have nothing too long.

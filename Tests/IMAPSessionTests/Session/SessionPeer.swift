@@ -16,7 +16,8 @@ final class SessionPeer {
 
     /// `store` is called in the session's thread.
     init(
-        readAhead: String = "", record: SessionRecord = SessionRecord(), configure: @Sendable (inout SessionSettings) -> Void = { _ in },
+        readAhead: String = "", record: SessionRecord = SessionRecord(),
+        configure: @Sendable (inout SessionSettings) -> Void = { _ in },
         store: @escaping @Sendable () -> any MailStore = { MemoryAccount().openStore() }
     ) throws {
         var ends: [Int32] = [-1, -1], pipes: [Int32] = [-1, -1]
