@@ -36,7 +36,13 @@ final class LockFile {
             // Somebody may have deleted the file, or the mailbox with it: then the lock is worth nothing.
             if let mine = file.status(), let there = directory.status(Self.name),
                mine.st_ino == there.st_ino, mine.st_dev == there.st_dev { return true }
-            guard let again = directory.open(Self.name, O_RDWR | O_CREAT | O_NOFOLLOW) else { return false }
+            guard let again = directory.open(Self.name, O_RDWR | O_CREAT | O_NOFOLLOW) else {
+                // Not to be held for as long as the session has the mailbox open: others would wait for it.
+                let code = errno
+                unlock(byte)
+                errno = code
+                return false
+            }
             file = again
             if isPresent { bePresent() }
         }

@@ -62,8 +62,11 @@ extension Mailbox {
             try settle()
             return false
         }
+        let known = table
         return try locked { () throws(StoreError) in
             try verifyRows()
+            // The mailbox was read anew, and rows are others.
+            guard table === known else { return true }
             var transaction = Transaction(summary: state.summary)
             var done = 0
             var isStale = false

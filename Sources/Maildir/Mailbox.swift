@@ -133,12 +133,9 @@ final class Mailbox {
             }
             for transaction in transactions { take(transaction, isNews: true) }
             if !isWhole {
-                // Wait for whoever writes, then look again; if it is nobody, the tail is torn.
-                if !isLocked {
-                    return try locked {}
-                } else if !Self.cutTail(of: &state.log, size: size, logger, isLocked: true) {
-                    return try reload()
-                }
+                // Wait for whoever writes, then look again; if it is nobody, the tail is torn. Or what we have read was taken
+                // back (see `write`), and others have written in its place: that is not for us to cut off.
+                return isLocked ? try reload() : try locked {}
             }
         } else if size < state.log.position {
             return isLocked ? try reload() : try locked {}
@@ -205,7 +202,20 @@ final class Mailbox {
     func write(_ transaction: Transaction, sync: Bool = true, isNews: Bool = false) throws(StoreError) {
         var transaction = transaction
         try raiseCeiling(of: &transaction.summary)
-        try state.log.append(transaction, sync: sync)
+        do throws(StoreError) {
+            try state.log.append(transaction, sync: sync)
+        } catch {
+            // Whoever reads without the lock may have seen it before it was taken back: what it gave and told is not given or
+            // told again.
+            var instead = Transaction(summary: state.summary)
+            instead.summary.uidNext = transaction.summary.uidNext
+            instead.summary.modSequence = transaction.summary.modSequence
+            instead.summary.ceiling = transaction.summary.ceiling
+            if !state.arriving.isEmpty { instead.entries = [.arriving(state.arriving)] }
+            if sync, transaction.summary.modSequence > state.summary.modSequence,
+               (try? state.log.append(instead, sync: false)) != nil { take(instead, isNews: false) }
+            throw error
+        }
         take(transaction, isNews: isNews)
         // A power cut may take what was not synced from the log, and leave the mark.
         if sync { directory.setMark(state.mark) }

@@ -218,7 +218,7 @@ public final class MaildirStore: MailStore {
         // What was appended to without being opened may need an index.
         if let at = targets.firstIndex(where: \.isCheckpointDue) {
             let target = targets.remove(at: at)
-            tidyLater(try Mailbox(target.directory, account, hasRows: true))
+            do throws(StoreError) { tidyLater(try Mailbox(target.directory, account, hasRows: true)) } catch .noSuchMailbox {}
         }
         for target in targets { do throws(StoreError) { try target.settle() } catch .noSuchMailbox {} }
         selected?.compactCacheIfDue()

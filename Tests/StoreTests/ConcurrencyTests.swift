@@ -1,3 +1,4 @@
+import CLinux
 import Foundation
 import Glibc
 import IMAPTypes
@@ -175,6 +176,20 @@ import Testing
         #expect(made.withLock { $0 } > 0)
         let leftovers = try FileManager.default.contentsOfDirectory(atPath: account.path).filter { $0.hasPrefix("..") }
         #expect(leftovers == [])
+    }
+
+    @Test func `A session that finds its mailbox deleted holds up no other`() throws {
+        let account = try MaildirAccount()
+        let store = try account.openMaildir()
+        try store.create("x", use: nil)
+        let a = try account.openMaildir().open("x", readOnly: false), b = try account.openMaildir().open("x", readOnly: false)
+        let lockFile = try #require((b as? OpenMaildir)?.mailbox.directory.lockFile)
+        try store.delete("x")
+        #expect(throws: StoreError.self) { try a.add(.seen, to: [1]) }
+        // Without waiting: who waits for what is never given back, waits for ever.
+        #expect(clinux_lock(lockFile.file.raw, LockFile.Byte.writer.rawValue, 1, 0) == 0)
+        lockFile.unlock(.writer)
+        #expect(throws: StoreError.self) { try b.add(.seen, to: [1]) }
     }
 
     @Test func `An appended message is told while it is waited for`() throws {

@@ -341,6 +341,22 @@ import Testing
         #expect(try b.refresh().flagged == [a.uids[0]])
     }
 
+    @Test func `Names are left alone when the mailbox turns out to be another`() throws {
+        let scene = try Scene()
+        let store = try scene.account.openMaildir()
+        let a = try store.open(.inbox, readOnly: false)
+        try a.add(.flagged, to: [a.uids.last!])
+        // It has fewer rows now, and no session has gone on from one to the other.
+        let other = try scene.account.openMaildir()
+        _ = try other.open(.inbox, readOnly: false).expunge(Array(a.uids.dropLast()))
+        _ = try other.rebuild(.inbox)
+        while try store.tidy() {}
+        _ = try a.refresh()
+        #expect(a.uids.filter { a.metadata($0)?.isExpunged == false } == [8])
+        while try store.tidy() {}
+        #expect(scene.account.names("cur").map { $0.hasSuffix(":2,F") } == [true])
+    }
+
     @Test func `A session that missed a checkpoint goes on`() throws {
         let scene = try Scene()
         let a = try scene.account.openStore().open(.inbox, readOnly: false)
