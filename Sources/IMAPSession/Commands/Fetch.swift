@@ -39,11 +39,10 @@ extension Selected {
             if program.sendsText { account.counters.bodies += sent }
         }
         let showsRecent = !features.contains(.imap4rev2) && !recent.isEmpty
-        let readAhead = selection.count < ReadAhead.fewest ? nil
-            : fetcher.ahead(view.uids(selection), readers: account.settings.readers)
-        defer { readAhead?.end() }
+        if selection.count >= ReadAhead.fewest { fetcher.begin(view.uids(selection), readers: account.settings.readers) }
+        defer { fetcher.end() }
         for (position, index) in selection.enumerated() {
-            readAhead?.reach(position)
+            fetcher.reach(position)
             if position & 0xFF == 0xFF { try sending { () throws(ConnectionEnd) in try wire.heedShutdown() } }
             let uid = view.uid(at: index)
             if setsSeen {

@@ -24,7 +24,9 @@ final class ContentReader {
 
     private let window = UnsafeMutableRawBufferPointer.allocate(byteCount: windowSize, alignment: 64)
     private var content: (any MessageContent)?
-    /// What of the message the window holds.
+    /// What holds bytes of the message: the window, or what somebody else has read.
+    private var held: UnsafeRawBufferPointer
+    /// Which these are.
     private var loaded = 0..<0
     private var parser = MessageParser()
     private var scope: MessageParser.Scope?
@@ -36,7 +38,7 @@ final class ContentReader {
     /// Bytes as stored, when it was opened; if it grew, the rest is not looked at.
     private(set) var size = 0
 
-    init() {}
+    init() { held = UnsafeRawBufferPointer(window) }
 
     deinit {
         window.deallocate()
@@ -46,14 +48,25 @@ final class ContentReader {
     /// Goes on to another message, the structure of which is not known yet.
     func open(_ content: any MessageContent) {
         self.content = content
+        held = UnsafeRawBufferPointer(window)
         size = Int(clamping: content.size)
         loaded = 0..<0
+        scope = nil
+    }
+
+    /// Goes on to a message that is in memory, at least until `close()`; no larger than the window.
+    func open(whole bytes: UnsafeRawBufferPointer) {
+        content = nil
+        held = bytes
+        size = bytes.count
+        loaded = 0..<size
         scope = nil
     }
 
     /// Goes on to a message of which there is only this part of its header, at most as long as the window.
     func open(header bytes: UnsafeRawBufferPointer) {
         content = nil
+        held = UnsafeRawBufferPointer(window)
         let count = min(bytes.count, window.count)
         window.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes.prefix(count)))
         size = count
@@ -61,7 +74,11 @@ final class ContentReader {
         scope = nil
     }
 
-    func close() { content = nil }
+    func close() {
+        content = nil
+        held = UnsafeRawBufferPointer(window)
+        loaded = 0..<0
+    }
 
     /// The message's structure, or at least that of its header.
     func structure(_ wanted: MessageParser.Scope) throws(ContentFailure) -> MessageStructure {
@@ -89,7 +106,7 @@ final class ContentReader {
         guard isSmall else { return Extent(offset: 0, length: size, wireSize: Int(clamping: wireSize ?? 0)) }
         var end = loaded.lowerBound == 0 ? min(loaded.upperBound, size) : 0
         while end < size, case let piece = try bytes(at: end), !piece.isEmpty { end += min(piece.count, size - end) }
-        return Extent(counting: UnsafeRawBufferPointer(rebasing: window[..<end]))
+        return Extent(counting: UnsafeRawBufferPointer(rebasing: held[..<end]))
     }
 
     /// One or more bytes from `offset` on, and all that were read already; none only at the end of the message.
@@ -108,7 +125,7 @@ final class ContentReader {
             let read = try reading { () throws(StoreError) in try content.read(at: UInt64(offset), into: room) }
             loaded = loaded.lowerBound..<loaded.upperBound + read
         }
-        return UnsafeRawBufferPointer(rebasing: window[(offset - loaded.lowerBound)..<loaded.count])
+        return UnsafeRawBufferPointer(rebasing: held[(offset - loaded.lowerBound)..<loaded.count])
     }
 
     /// Passes the bytes of `extent` as stored to `body`, piece by piece, until it returns false.

@@ -42,6 +42,8 @@ final class MessageFetcher {
     /// Of each attribute that is HEADER.FIELDS: the fields, if they are kept.
     private let masks: [UInt64]
     private var selected: [UInt8] = []
+    private var recordsAhead: RecordsAhead?
+    private var bodiesAhead: BodiesAhead?
     /// Bytes in the buffer that are worth a system call.
     private static let large = 64 * 1024
 
@@ -73,10 +75,26 @@ final class MessageFetcher {
         }
     }
 
-    /// For going through these in order with several readers; `nil` where that is of no use.
-    func ahead(_ uids: [UID], readers: Int) -> RecordsAhead? {
-        guard let items = program.keptItems, let scope = program.scope else { return nil }
-        return RecordsAhead(uids, in: mailbox, readers: readers, scope) { [keeper] in keeper.kept($0, items) != nil }
+    /// Begins to go through these messages in order, with as many threads as may read them.
+    func begin(_ uids: [UID], readers: Int) {
+        if let scope = program.scope {
+            guard let items = program.keptItems else { return }
+            recordsAhead = RecordsAhead(uids, in: mailbox, readers: readers, scope) { [keeper] in keeper.kept($0, items) != nil }
+        } else if program.needsWhole {
+            bodiesAhead = BodiesAhead(uids, in: mailbox, readers: readers)
+        }
+    }
+
+    /// To be called before the message at `position` of these is fetched.
+    func reach(_ position: Int) {
+        recordsAhead?.reach(position)
+        bodiesAhead?.reach(position)
+    }
+
+    /// Ends all other threads.
+    func end() {
+        recordsAhead?.end()
+        bodiesAhead?.end()
     }
 
     /// One FETCH response, or none.
@@ -84,6 +102,17 @@ final class MessageFetcher {
     /// `extra`: what is told even if it was not asked for, like FLAGS when \Seen was just set, or UID.
     func fetch(
         _ uid: UID, number: SequenceNumber, isRecent: Bool, adding extra: [FetchAttribute] = []
+    ) throws(ContentFailure) -> Outcome {
+        let outcome = try bodiesAhead?.with(uid) { (bytes) throws(ContentFailure) in
+            try fetch(uid, number, isRecent: isRecent, adding: extra, whole: bytes)
+        }
+        if let outcome { return outcome }
+        return try fetch(uid, number, isRecent: isRecent, adding: extra, whole: nil)
+    }
+
+    /// `whole`: all of the message, if it was read already.
+    private func fetch(
+        _ uid: UID, _ number: SequenceNumber, isRecent: Bool, adding extra: [FetchAttribute], whole: UnsafeRawBufferPointer?
     ) throws(ContentFailure) -> Outcome {
         guard let metadata = mailbox.metadata(uid) else { return .gone }
         if let items = metadataItems, extra.isEmpty || extra == [.uid] {
@@ -105,7 +134,11 @@ final class MessageFetcher {
                 message.preview = keeper.record(uid)?.preview.map { Array($0) }
             }
             if program.needsContent {
-                do { reader.open(try mailbox.content(uid)) } catch { throw ContentFailure.store(error) }
+                if let whole {
+                    reader.open(whole: whole)
+                } else {
+                    do { reader.open(try mailbox.content(uid)) } catch { throw ContentFailure.store(error) }
+                }
                 if let scope = program.scope {
                     message.structure = try reader.structure(scope)
                     keeper.keep(uid, from: reader, scope)

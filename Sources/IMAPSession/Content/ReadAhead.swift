@@ -11,20 +11,19 @@ protocol AheadReader: AnyObject {
 /// Reads the messages that a command will come to, in several threads, ahead of the one that goes through them.
 ///
 /// That one takes what was made in the order of the messages, so that nothing else need know of it: what is not made ahead is
-/// made when its turn comes. Threads begin when many messages in a row are to be read, and have ended when `end()` returns. What is
-/// ahead is bounded in messages and bytes.
+/// made when its turn comes. Threads begin when many messages in a row are to be read, and have ended when `end()` returns. What
+/// is ahead is bounded in messages and bytes.
 final class ReadAhead {
     /// Fewer messages are not worth a thread.
     static let fewest = 256
     /// Of so many messages to come, a few are looked at to know whether most are to be read.
     private static let probed = 256, probes = 8
-    /// Messages that a thread takes at once.
-    private static let chunk = 16
-
     private let uids: [UID]
     private let mailbox: any OpenMailbox
     private let makeReader: @Sendable () -> any AheadReader
     private let isWanted: (UID) -> Bool
+    /// Messages that a thread takes at once.
+    private let chunk: Int
     /// Threads beside that of the session, at most.
     private let helpers: Int
 
@@ -43,12 +42,13 @@ final class ReadAhead {
 
     /// For going through `uids` in order. `isWanted` tells whether a message is to be read at all.
     init(
-        _ uids: [UID], in mailbox: any OpenMailbox, readers: Int, isWanted: @escaping (UID) -> Bool,
+        _ uids: [UID], in mailbox: any OpenMailbox, readers: Int, chunk: Int = 16, isWanted: @escaping (UID) -> Bool,
         _ makeReader: @escaping @Sendable () -> any AheadReader
     ) {
         self.uids = uids
         self.mailbox = mailbox
         self.isWanted = isWanted
+        self.chunk = chunk
         self.makeReader = makeReader
         helpers = readers - 1
         if helpers < 1 || uids.count < Self.fewest { nextProbe = .max }
@@ -56,9 +56,8 @@ final class ReadAhead {
 
     deinit { end() }
 
-    /// To be called before the message at `position` is dealt with: passes what was made of it, and of some after it, to `body`.
-    /// What was made is valid while that runs.
-    func reach(_ position: Int, _ body: (UID, UnsafeRawBufferPointer) -> Void) {
+    /// To be called before the message at `position` is dealt with: passes it with some after it to `body`, if these were read.
+    func reach(_ position: Int, _ body: (ReadChunk) -> Void) {
         if queue == nil {
             guard position >= nextProbe, isWorthwhile(position), start(position) else { return }
         }
@@ -68,7 +67,9 @@ final class ReadAhead {
         while delivered <= position, !chunks.isEmpty {
             let chunk = chunks.removeFirst()
             queue.finish(chunk) { read($0) }
-            deliver(chunk, body)
+            // Under the same UID another message may have come: somebody put a backup in place.
+            chunk.forget { message in (try? mailbox.identity(message.uid))?.id != message.id }
+            body(chunk)
             delivered = chunk.positions.upperBound
             layOut(queue)
         }
@@ -116,7 +117,7 @@ final class ReadAhead {
     /// Lays out as many chunks as may be ahead: enough that nobody waits for another's last message.
     private func layOut(_ queue: ReadQueue) {
         while chunks.count < 4 + 2 * threads.count, laidOut < uids.count {
-            let positions = laidOut..<min(laidOut + Self.chunk, uids.count)
+            let positions = laidOut..<min(laidOut + chunk, uids.count)
             let chunk = ReadChunk(positions)
             for position in positions {
                 let uid = uids[position]
@@ -126,16 +127,6 @@ final class ReadAhead {
             chunks.append(chunk)
             queue.add(chunk)
             laidOut = positions.upperBound
-        }
-    }
-
-    private func deliver(_ chunk: ReadChunk, _ body: (UID, UnsafeRawBufferPointer) -> Void) {
-        chunk.output.withUnsafeBytes { output in
-            for message in chunk.messages where !message.made.isEmpty {
-                // Under the same UID another message may have come: somebody put a backup in place.
-                guard let identity = try? mailbox.identity(message.uid), identity.id == message.id else { continue }
-                body(message.uid, UnsafeRawBufferPointer(rebasing: output[message.made]))
-            }
         }
     }
 }

@@ -29,6 +29,20 @@ final class ReadChunk: @unchecked Sendable {
 
     init(_ positions: Range<Int>) { self.positions = positions }
 
+    /// What was made of those for which this holds, nobody is to have.
+    func forget(where isWrong: (Message) -> Bool) {
+        for index in messages.indices where isWrong(messages[index]) { messages[index].made = 0..<0 }
+    }
+
+    /// Of each message what was made of it; valid while `body` runs.
+    func forEach(_ body: (UID, UnsafeRawBufferPointer) -> Void) {
+        output.withUnsafeBytes { output in
+            for message in messages where !message.made.isEmpty {
+                body(message.uid, UnsafeRawBufferPointer(rebasing: output[message.made]))
+            }
+        }
+    }
+
     func read(by reader: any AheadReader) {
         for index in messages.indices where output.count < Self.largest {
             guard let content = messages[index].source.open() else { continue }

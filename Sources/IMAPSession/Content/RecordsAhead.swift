@@ -18,8 +18,10 @@ final class RecordsAhead {
 
     /// To be called before the message at `position` is dealt with.
     func reach(_ position: Int) {
-        ahead.reach(position) { uid, made in
-            if let pieces = RecordReader.pieces(made) { mailbox.keep(uid, pieces) }
+        ahead.reach(position) { chunk in
+            chunk.forEach { uid, made in
+                if let pieces = RecordReader.pieces(made) { mailbox.keep(uid, pieces) }
+            }
         }
     }
 

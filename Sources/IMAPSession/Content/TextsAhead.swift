@@ -20,7 +20,9 @@ final class TextsAhead {
 
     /// To be called before the message at `position` is dealt with.
     func reach(_ position: Int) {
-        ahead.reach(position) { uid, made in found[uid.rawValue] = made.map { $0 != 0 } }
+        ahead.reach(position) { chunk in
+            chunk.forEach { uid, made in found[uid.rawValue] = made.map { $0 != 0 } }
+        }
     }
 
     /// Of each of the queries whether it was found, if somebody has looked.

@@ -36,10 +36,10 @@ struct ReadAheadTests {
         let fetcher = MessageFetcher(FetchProgram(attributes), mailbox: mailbox, sink: sink)
         var outcome = Outcome(sent: [], failure: nil, gone: [])
         let uids = mailbox.uids
-        let ahead = fetcher.ahead(uids, readers: readers)
-        defer { ahead?.end() }
+        fetcher.begin(uids, readers: readers)
+        defer { fetcher.end() }
         for (position, uid) in uids.enumerated() {
-            ahead?.reach(position)
+            fetcher.reach(position)
             do {
                 let number = SequenceNumber(UInt32(position) + 1)!
                 if try fetcher.fetch(uid, number: number, isRecent: false, adding: [.uid]) == .gone { outcome.gone.append(uid) }
@@ -56,6 +56,8 @@ struct ReadAheadTests {
     private static let wanted: [[FetchAttribute]] = [
         [.envelope], [.bodyStructure], [.envelope, .preview(lazy: false), .flags], [.threadID],
         [.bodySection(Section(text: .headerFields([Array("Subject".utf8), Array("Message-ID".utf8)])), nil, peek: true)],
+        [.flags, .bodySection(Section(), nil, peek: true)],
+        [.rfc822Size, .bodySection(Section(), Partial(offset: 7, count: 90), peek: true)],
     ]
 
     private static func mailbox(_ change: (Int, inout FakeMailbox.Message) -> Void) -> FakeMailbox {
@@ -66,7 +68,7 @@ struct ReadAheadTests {
         return mailbox
     }
 
-    @Test("FETCH tells the same", arguments: 0..<5, 2..<5)
+    @Test("FETCH tells the same", arguments: 0..<7, 2..<5)
     func fetch(wanted: Int, readers: Int) throws {
         func mailbox() -> FakeMailbox {
             Self.mailbox { index, message in
@@ -84,7 +86,7 @@ struct ReadAheadTests {
         #expect(try fetch(several, attributes, readers: readers) == expected, "again")
     }
 
-    @Test("a message that cannot be read ends FETCH where it ends for one reader", arguments: 0..<5, [0, 300, 699])
+    @Test("a message that cannot be read ends FETCH where it ends for one reader", arguments: 0..<7, [0, 300, 699])
     func unreadable(wanted: Int, at index: Int) throws {
         func mailbox() -> FakeMailbox {
             Self.mailbox { number, message in
