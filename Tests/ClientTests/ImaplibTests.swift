@@ -13,6 +13,11 @@ import Testing
         try await succeeds("together.py", deployment, .tls)
     }
 
+    @Test(arguments: MailServer.Deployment.possible)
+    func clientsAgree(_ deployment: MailServer.Deployment) async throws {
+        try await succeeds("agree.py", deployment, .tls)
+    }
+
     /// A client that waits hears of what an MDA delivers, of other clients, and of programs that rename in cur/.
     @Test(arguments: MailServer.Deployment.possible)
     func waitingClient(_ deployment: MailServer.Deployment) async throws {
