@@ -143,12 +143,12 @@ extension CacheFile {
         if kept.isEmpty { return true }
         let start = header.count
         var layout = CacheLayout(kept, at: start)
-        let padding = (8 - layout.end % 8) % 8
-        let length = layout.end + padding - start
-        guard start + length < CacheHeader.longestFile else { return false }
         var table = ByteWriter(), piece: [UInt8] = []
         table.bytes.reserveCapacity(kept.count * CacheLine.byteCount)
         for line in kept { layout.place(line).write(to: &table) }
+        let padding = (8 - layout.end % 8) % 8
+        let length = layout.end + padding - start
+        guard start + length < CacheHeader.longestFile else { return false }
         var written = start + CacheFrame.byteCount + table.bytes.count
         func flush() -> Bool {
             defer { piece.removeAll(keepingCapacity: true) }

@@ -166,7 +166,7 @@ struct CacheLine {
 struct CacheLayout {
     private var keys: UInt64
     private var rest: UInt64
-    /// Where the batch ends, but for padding.
+    /// Where the batch ends, but for padding, once all lines have their places.
     var end: Int { Int(rest) }
 
     init(_ lines: some Collection<CacheLine>, at start: Int) {

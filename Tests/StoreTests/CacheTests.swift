@@ -217,6 +217,15 @@ import Testing
         #expect(a.keptBytes(uids[800]) == Self.record(uids[800]) || a.keptBytes(uids[800]) == Self.record(uids[800], 50))
         _ = try a.refresh()
         for uid in uids.dropFirst(700) { #expect(a.keptBytes(uid) == Self.record(uid, 50)) }
+        // It is whole to its end: what comes next is appended.
+        let attributes = try FileManager.default.attributesOfItem(atPath: file(account).path)
+        let c = try open(account)
+        c.keep(uids[900], Self.record(uids[900], 60))
+        c.saveKept()
+        let after = try FileManager.default.attributesOfItem(atPath: file(account).path)
+        #expect(after[.systemFileNumber] as? Int == attributes[.systemFileNumber] as? Int)
+        #expect(after[.size] as! Int > attributes[.size] as! Int)
+        #expect(try open(account).keptBytes(uids[900]) == Self.record(uids[900], 60))
     }
 
     @Test func largeBatches() throws {
