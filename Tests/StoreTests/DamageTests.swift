@@ -7,6 +7,31 @@ import Testing
 
 /// What is left when files are cut, flipped, deleted or replaced by old ones.
 @Suite struct DamageTests {
+    @Test func `What a writer took back is not mistaken for a torn end`() throws {
+        let account = try MaildirAccount()
+        let store = try account.openMaildir()
+        for index in 1...3 { try store.append("message \(index)\r\n") }
+        let a = try store.open(.inbox, readOnly: false)
+        let files = ["imapd.log", "imapd.lock"].map { account.folder().appendingPathComponent($0) }
+        let before = try files.map { try Data(contentsOf: $0) }
+        // A session reads what another has written and cannot sync, and so takes back.
+        _ = try account.openMaildir().open(.inbox, readOnly: false).add(.seen, to: [1])
+        #expect(try a.refresh().flagged == [1])
+        for (file, bytes) in zip(files, before) {
+            let handle = try FileHandle(forWritingTo: file)
+            try handle.write(contentsOf: bytes)
+            try handle.truncate(atOffset: UInt64(bytes.count))
+        }
+        // In its place there is something longer now, which was synced.
+        let keyword = FlagChange(.add, FlagSet(system: .flagged, keywords: [Keyword("a-long-keyword")!]))
+        _ = try account.openMaildir().open(.inbox, readOnly: false).store([2], keyword, unchangedSince: nil)
+        #expect(try a.refresh().flagged == [1, 2])
+        for mailbox in [a, try account.openMaildir().open(.inbox, readOnly: true)] {
+            #expect(mailbox.flags(1) == [] && mailbox.flags(2) == .flagged && mailbox.keywordNames(2) == ["a-long-keyword"])
+        }
+        #expect(account.log.all == [])
+    }
+
     /// A Maildir with some history, and what a session knows of it.
     struct Scene {
         let account: MaildirAccount
