@@ -127,7 +127,7 @@ final class Account {
             if let old = mailboxes.first(where: { $0.value.id == id && $0.key != folder })?.key {
                 guard !maildir.hasDirectory(old.directory) else { return false }
                 if mailboxes[folder] == nil {
-                    try renamed(old, to: folder)
+                    try renamed([(old, folder)])
                     return true
                 }
             }
@@ -140,8 +140,8 @@ final class Account {
         try append([line("U \(use?.rawValue ?? "-") ", folder.line)])
     }
 
-    func renamed(_ folder: FolderName, to newFolder: FolderName) throws(StoreError) {
-        try append([line("R ", folder.line + [UInt8(ascii: "/")] + newFolder.line)])
+    func renamed(_ moves: [(from: FolderName, to: FolderName)]) throws(StoreError) {
+        try append(moves.map { line("R ", $0.from.line + [UInt8(ascii: "/")] + $0.to.line) })
     }
 
     func deleted(_ folder: FolderName) throws(StoreError) {

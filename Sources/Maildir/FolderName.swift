@@ -3,7 +3,7 @@ import MailStore
 
 /// The directory of a mailbox in the Maildir: the Maildir itself for INBOX, else a direct subdirectory `.a.b`.
 ///
-/// Made only from names that stay inside: a dot, then something that is neither a dot nor contains a slash or NUL.
+/// Made only from names that stay inside: a dot, then something that does not begin with a dot and contains no slash or NUL.
 struct FolderName: Hashable {
     /// As in the file system, or `.` for INBOX.
     let directory: [UInt8]
@@ -13,10 +13,10 @@ struct FolderName: Hashable {
     private init() { directory = [UInt8(ascii: ".")] }
 
     /// `nil` if a directory of that name cannot be a folder: `..` and what begins with it are not, nor is `.INBOX`,
-    /// which would be a second INBOX.
+    /// which would be a second INBOX, nor a name with a line end, which no list of ours could hold.
     init?(directory: [UInt8]) {
         guard (2...255).contains(directory.count), directory[0] == UInt8(ascii: "."), directory[1] != UInt8(ascii: "."),
-              !directory.contains(0), !directory.contains(UInt8(ascii: "/")),
+              !directory.contains(where: { $0 == 0 || $0 == 0x0A || $0 == UInt8(ascii: "/") }),
               !(directory.count == 6 && directory.dropFirst().map({ $0 | 0x20 }) == Array("inbox".utf8)) else { return nil }
         self.directory = directory
     }

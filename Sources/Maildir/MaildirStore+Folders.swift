@@ -58,14 +58,23 @@ extension MaildirStore {
         // Nobody adds a message to a mailbox that is going; whoever waits to finds it gone.
         try directory.lock()
         defer { directory.unlock() }
-        let temporary = Self.removing + names.next()
+        let temporary = Self.removing + names.next(), known = account.mailbox(folder)
         guard maildir.renameExclusively(folder.directory, to: maildir, temporary), maildir.sync() else {
             if errno == ENOENT { throw .noSuchMailbox(name) }
             throw failure("deleting", folder.directory)
         }
         release(folder)
-        try account.locked { () throws(StoreError) in try account.deleted(folder) }
+        // The files first: on a full disk they make room for the line.
         removeTree(temporary)
+        do throws(StoreError) {
+            try account.locked { () throws(StoreError) in
+                // Somebody may have made another mailbox of this name.
+                if account.mailbox(folder)?.id == known?.id { try account.deleted(folder) }
+            }
+        } catch {
+            // The mailbox is gone, and the next of this name has an id of its own.
+            logger.error("The account's file could not be told that a mailbox was deleted", metadata: ["error": "\(error)"])
+        }
         sweep()
     }
 
@@ -88,18 +97,23 @@ extension MaildirStore {
         guard !moves.isEmpty else { throw .noSuchMailbox(name) }
         for move in moves { release(move.from) }
         try account.locked { () throws(StoreError) in
-            for (index, move) in moves.enumerated() {
-                guard maildir.renameExclusively(move.from.directory, to: maildir, move.to.directory) else {
-                    let isTaken = errno == EEXIST || errno == ENOTEMPTY
-                    let error = isTaken ? StoreError.mailboxExists(newName) : failure("renaming", move.from.directory)
-                    // All or none.
-                    for done in moves[..<index].reversed() {
-                        _ = maildir.renameExclusively(done.to.directory, to: maildir, done.from.directory)
-                        try account.renamed(done.to, to: done.from)
+            var done = 0
+            do throws(StoreError) {
+                for move in moves {
+                    guard maildir.renameExclusively(move.from.directory, to: maildir, move.to.directory) else {
+                        if errno == EEXIST || errno == ENOTEMPTY { throw .mailboxExists(newName) }
+                        throw failure("renaming", move.from.directory)
                     }
-                    throw error
+                    done += 1
                 }
-                try account.renamed(move.from, to: move.to)
+                // Those whose lines a crash takes are known by their ids (`Account.adopt`).
+                try account.renamed(moves)
+            } catch {
+                // All or none.
+                for move in moves[..<done].reversed() {
+                    _ = maildir.renameExclusively(move.to.directory, to: maildir, move.from.directory)
+                }
+                throw error
             }
         }
         guard maildir.sync() else { throw failure("renaming", folder.directory) }

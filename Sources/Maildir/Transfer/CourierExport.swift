@@ -65,7 +65,7 @@ extension MaildirStore {
                 guard maildir.renameExclusively(folder.directory, to: maildir, new.directory), maildir.sync() else {
                     throw failure("renaming", folder.directory)
                 }
-                try account.renamed(folder, to: new)
+                try account.renamed([(folder, new)])
             }
             result.renamed.append(printable(new.line))
         }
