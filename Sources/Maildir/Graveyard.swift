@@ -9,8 +9,9 @@ enum Graveyard {
     static let name = Array("imapd.expunged".utf8)
     static let patience: Int64 = 3600
 
+    /// `nil` and `errno` if there is none, or none can be made.
     static func open(_ directory: MailboxDirectory, create: Bool) -> Handle? {
-        if create, directory.root.status(name) == nil { _ = directory.root.makeDirectory(name) }
+        if create, directory.root.status(name) == nil, !directory.root.makeDirectory(name), errno != EEXIST { return nil }
         return directory.root.open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
     }
 

@@ -14,14 +14,13 @@ extension OpenMaildir {
             let rows = rows(uids)
             guard !rows.isEmpty else { return [] }
             let directory = mailbox.directory
-            var graveyard: Handle?
             let isAlone = directory.lockFile.beginAlone()
             defer { if isAlone { directory.lockFile.endAlone() } }
-            if !isAlone {
-                graveyard = Graveyard.open(directory, create: true)
-                guard graveyard != nil else { throw failure("opening imapd.expunged in", directory.folder.directory) }
+            let graveyard = isAlone ? nil : Graveyard.open(directory, create: true)
+            // On a full disk it is better to remove than to keep, for others' sake or an administrator's.
+            if !isAlone, graveyard == nil, errno != ENOSPC, errno != EDQUOT {
+                throw failure("opening imapd.expunged in", directory.folder.directory)
             }
-            // Where it cannot be had, as on a full disk, it is better to remove than to keep.
             let keepsExpunged = mailbox.account.expungeDelay.map { $0 > 0 } == true && !isMoved
             let kept = keepsExpunged ? UndeleteDirectory.open(directory, create: true) : nil
             var transaction = mailbox.newTransaction()

@@ -79,6 +79,17 @@ import Testing
         #expect(try c.refresh().added == [uid])
     }
 
+    @Test func `Messages can be expunged though others have the mailbox open`() throws {
+        guard let disk = try SmallDisk() else { return }
+        let store = try disk.account.openMaildir(), other = try disk.account.openMaildir()
+        for index in 1...5 { try store.append("message \(index)\r\n") }
+        let a = try store.open(.inbox, readOnly: false), b = try other.open(.inbox, readOnly: true)
+        try disk.fill()
+        #expect(try a.expunge([2, 3]) == [2, 3])
+        #expect(try b.refresh().expunged == [2, 3])
+        #expect(try b.text(4) == "message 4\r\n")
+    }
+
     @Test func `Every write may be the one that does not fit`() throws {
         guard let disk = try SmallDisk() else { return }
         let account = disk.account
