@@ -79,7 +79,7 @@ extension MaildirStore {
         done.insert(.missingDirectory)
         // The cache first: a mailbox that is made anew must not find it.
         if !kinds.isDisjoint(with: [.cacheDamaged, .wrongKnownSize]) {
-            guard directory.root.unlink(CacheFile.name) || errno == ENOENT else { 
+            guard directory.root.unlink(CacheFile.name) || errno == ENOENT else {
                 throw failure("removing imapd.cache in", directory.folder.directory)
             }
             done.insert(.cacheDamaged)
@@ -158,9 +158,8 @@ extension Mailbox {
         try locked { () throws(StoreError) in
             var transaction = Transaction(summary: state.summary)
             transaction.summary.cur = try changingCur { () throws(StoreError) in
-                for row in 0..<table.count where !table.isGone(row) && !table.place(row).contains(.hasInfo) {
-                    guard !table.place(row).contains(.new), let uid = Optional(table.uid(row)) else { continue }
-                    let base = table.baseName(row), flags = table.flags(row)
+                for row in 0..<table.count where !table.isGone(row) && table.place(row).isDisjoint(with: [.hasInfo, .new]) {
+                    let base = table.baseName(row), flags = table.flags(row), uid = table.uid(row)
                     let info = FileName.mark + FileName.letters(flags)
                     guard base.count + info.count <= FileName.longest,
                           directory.cur.renameExclusively(base, to: directory.cur, base + info) else { continue }
@@ -168,7 +167,10 @@ extension Mailbox {
                 }
                 return nil
             }
-            if !transaction.entries.isEmpty { try commit(transaction) }
+            if transaction.entries.isEmpty { return }
+            // The names first, as in `tidy`.
+            guard directory.cur.sync() else { throw failure("syncing", directory.folder.directory) }
+            try commit(transaction)
         }
     }
 

@@ -76,7 +76,6 @@ extension Mailbox {
     /// Under the lock.
     fileprivate func exportCourier() throws(StoreError) {
         try nameByFlags()
-        guard directory.new.sync(), directory.cur.sync() else { throw failure("syncing", directory.folder.directory) }
         try writeCourierKeywords()
         try directory.root.replaceFile(Array(TakeOver.Server.courier.listName.utf8), with: courierList)
     }

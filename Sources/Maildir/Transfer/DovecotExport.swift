@@ -48,7 +48,6 @@ extension Mailbox {
         let meanings = old.map { ForeignKeywords(dovecot: $0.bytes).meanings } ?? []
         let letters = DovecotLetters(table, state.keywords, meanings)
         try nameWithLetters(letters)
-        guard directory.new.sync(), directory.cur.sync() else { throw failure("syncing", directory.folder.directory) }
         try directory.root.replaceFile(ForeignKeywords.dovecotName, with: letters.file)
         // What Dovecot derived from the list before is not true any more.
         for name in ["dovecot.index", "dovecot.index.log", "dovecot.index.log.2", "dovecot.index.cache", "dovecot.index.backup"] {

@@ -27,6 +27,9 @@ extension Mailbox {
             }
             return nil
         }
-        if !transaction.entries.isEmpty { try commit(transaction) }
+        if transaction.entries.isEmpty { return }
+        // The names first, as in `tidy`.
+        guard directory.new.sync(), directory.cur.sync() else { throw failure("syncing", directory.folder.directory) }
+        try commit(transaction)
     }
 }
