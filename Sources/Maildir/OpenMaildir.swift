@@ -130,13 +130,14 @@ final class OpenMaildir: OpenMailbox {
         let old = table
         table = new
         var news = News()
+        let untold = Set(mailbox.news.expunged)
         for row in 0..<old.count {
             let uid = old.uid(row)
             if uid > visible { break }
             if old.place(row).contains(.forgotten) { continue }
             guard let found = new.row(uid), !new.isGone(found) else {
                 guard var ghost = old.metadata(uid) else { continue }
-                if !ghost.isExpunged || mailbox.news.expunged.contains(uid) { news.expunged.append(uid) }
+                if !ghost.isExpunged || untold.contains(uid) { news.expunged.append(uid) }
                 ghost.isExpunged = true
                 ghosts[uid] = ghost
                 continue
