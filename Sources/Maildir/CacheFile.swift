@@ -83,10 +83,9 @@ final class CacheFile {
     /// Opens the file anew.
     func open(create: Bool = false) {
         forget()
-        let flags = O_NOFOLLOW | O_NONBLOCK
-        file = directory.open(Self.name, O_RDWR | flags | (create ? O_CREAT : 0))
+        file = directory.open(Self.name, O_RDWR | O_NOFOLLOW | (create ? O_CREAT : 0))
         canWrite = file != nil
-        if file == nil { file = directory.open(Self.name, O_RDONLY | flags) }
+        if file == nil { file = directory.open(Self.name, O_RDONLY | O_NOFOLLOW) }
         guard let status = file?.status(), status.isRegular else { return forget() }
         inode = (status.st_dev, status.st_ino)
     }

@@ -41,11 +41,13 @@ func withName<R>(_ name: some Collection<UInt8>, _ body: (UnsafePointer<CChar>) 
 
 /// The system calls that take a name in an open directory. All descriptors are close-on-exec.
 extension Handle {
-    /// `nil` and `errno` if it cannot be opened.
+    /// `nil` and `errno` if it cannot be opened. A named pipe in the place of a file does not stop us.
     func open(_ name: some Collection<UInt8>, _ flags: Int32, mode: mode_t = 0o600) -> Handle? {
         let result = withName(name) { path in
             var result: Int32
-            repeat { result = openat(raw, path, flags | O_CLOEXEC, mode) } while result < 0 && errno == EINTR
+            repeat {
+                result = openat(raw, path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, mode)
+            } while result < 0 && errno == EINTR
             return result
         }
         return result < 0 ? nil : Handle(result)

@@ -41,7 +41,7 @@ extension MaildirStore {
     public func content(_ message: ExpungedMessage, from name: MailboxName) throws(StoreError) -> any MessageContent {
         let directory = try MailboxDirectory(name, try requireFolder(name), in: maildir)
         guard let file = UndeleteDirectory.open(directory, create: false)?
-            .open(message.entry.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK) else { throw .messageGone(message.uid) }
+            .open(message.entry.name, O_RDONLY | O_NOFOLLOW) else { throw .messageGone(message.uid) }
         return try MessageFile(file, message.uid)
     }
 

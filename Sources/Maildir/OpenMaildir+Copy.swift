@@ -99,7 +99,7 @@ extension OpenMaildir {
 func copyBytes(
     _ directory: Handle, _ name: [UInt8], by tmp: Handle, _ temporary: [UInt8], to target: Handle, _ newName: [UInt8]
 ) -> Bool {
-    guard let source = directory.open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK), let status = source.status(), status.isRegular,
+    guard let source = directory.open(name, O_RDONLY | O_NOFOLLOW), let status = source.status(), status.isRegular,
           let copy = tmp.open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW) else { return false }
     func fail() -> Bool {
         let code = errno

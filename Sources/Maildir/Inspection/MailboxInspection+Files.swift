@@ -179,7 +179,7 @@ extension MailboxInspection {
         let named = file.withUnsafeBytes { FileName.size(UInt8(ascii: "W"), in: $0) }
         let known = rows[position] < 0 ? nil : state?.table?.size(rows[position])
         guard named != nil || known != nil else { return false }
-        guard let handle = directory.open(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK) else {
+        guard let handle = directory.open(file, O_RDONLY | O_NOFOLLOW) else {
             // Renamed or removed since.
             if errno != ENOENT {
                 findings.add(.unreadable, name, path(listing.entries[position]), detail: String(cString: strerror(errno)))

@@ -136,7 +136,7 @@ extension Mailbox {
         var found: [(uid: UInt32, date: Int64, size: UInt64)] = []
         for row in 0..<table.count where !table.isGone(row) {
             guard let known = table.size(row), let date = table.internalDate(row),
-                  let handle = directory.directory(table.place(row)).open(table.name(row), O_RDONLY | O_NOFOLLOW | O_NONBLOCK),
+                  let handle = directory.directory(table.place(row)).open(table.name(row), O_RDONLY | O_NOFOLLOW),
                   let uid = UID(table.uid(row)) else { continue }
             let size = try MessageFile(handle, uid).wireSize()
             if size != known { found.append((uid.rawValue, date, size)) }

@@ -8,7 +8,7 @@ enum DovecotCounter {
 
     /// 0 if there is none.
     static func last(in maildir: Handle) -> UInt32 {
-        guard let file = maildir.open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK),
+        guard let file = maildir.open(name, O_RDONLY | O_NOFOLLOW),
               file.status()?.isRegular == true else { return 0 }
         let last = file.read(at: 0, count: 8).flatMap { value($0) } ?? 0
         return counts(in: maildir).map(\.value).reduce(last, max)

@@ -138,7 +138,7 @@ extension Handle {
     ///
     /// Throws if it is there and cannot be read: to go on without it would lose what it says.
     func readForeign(_ name: [UInt8], longest: Int) throws(StoreError) -> (bytes: [UInt8], modified: Int64)? {
-        guard let file = open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK) else {
+        guard let file = open(name, O_RDONLY | O_NOFOLLOW) else {
             if errno == ENOENT { return nil }
             throw failure("opening", name)
         }

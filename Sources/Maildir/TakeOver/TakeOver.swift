@@ -78,7 +78,7 @@ struct TakeOver {
     ///
     /// Nothing vouches for these bytes. If they would use up more UIDs than any mailbox ever does at once, they are not believed.
     private static func indexedNext(_ root: Handle, _ list: ForeignList?) -> UInt64 {
-        guard let list, let file = root.open("dovecot.index".utf8, O_RDONLY | O_NOFOLLOW | O_NONBLOCK),
+        guard let list, let file = root.open("dovecot.index".utf8, O_RDONLY | O_NOFOLLOW),
               file.status()?.isRegular == true, let bytes = file.read(at: 0, count: 32), bytes.count == 32, bytes[0] == 7 else {
             return 1
         }

@@ -65,7 +65,7 @@ extension MaildirSource.Mailbox {
         for position in order {
             let entry = listing.entries[position]
             guard let directory = entry.isNew ? inspection.new : inspection.cur,
-                  let handle = directory.open(listing.location(entry).name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK) else {
+                  let handle = directory.open(listing.location(entry).name, O_RDONLY | O_NOFOLLOW) else {
                 if errno == ENOENT { continue }
                 throw failure("opening", listing.location(entry).name)
             }
