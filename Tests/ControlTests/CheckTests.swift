@@ -181,12 +181,58 @@ import TestSupport
         try FileManager.default.createDirectory(atPath: account.file("..imapd.making.1"), withIntermediateDirectories: true)
         func kinds(after hours: Int64) throws -> [Finding.Kind: Int] {
             let inspection = try MaildirInspection(path: account.path, time: now() / 1_000_000_000 + hours * 3600)
-            let findings = try inspection.check() + inspection.mailboxes().flatMap { $0.check(readsMessages: true) {} }
+            var findings = try inspection.check()
+            try inspection.forEachMailbox { findings += $0.check(readsMessages: true) {} }
             return Dictionary(findings.map { ($0.kind, $0.count) }, uniquingKeysWith: +)
         }
         #expect(try kinds(after: 0) == [:])
         #expect(try kinds(after: 2) == [.leftover: 4])
         #expect(try kinds(after: 37) == [.leftover: 4, .oldTemporary: 1])
+    }
+
+    @Test func `There may be more mailboxes than files that can be open`() async throws {
+        let account = try ControlAccount()
+        let store = try account.store()
+        for number in 1...60 { try store.create(try #require(MailboxName("box \(number)")), use: nil) }
+        let shell = try Program("sh", package: "dash")
+        for command in ["check", "mailboxes", "quota", "import maildir \(account.path)"] {
+            let path = command.hasPrefix("import") ? account.directory.path("other") : account.path
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+            let line = "ulimit -n 60; exec \(Program.imapctl.path) \(command) --maildir \(path)"
+            let outcome = try await shell.run(["-c", line])
+            #expect(outcome.status == 0, "\(outcome)")
+        }
+    }
+
+    @Test func `A named pipe in the place of a file stops nobody`() async throws {
+        let account = try Self.used()
+        for file in ["imapd.index", "imapd.log.tmp"] {
+            try? account.remove(file)
+            #expect(mkfifo(account.file(file), 0o600) == 0)
+        }
+        let found = try await account.imapctl("check", "--json")
+        #expect(found.status == 1 && found.output.contains("\"index-damaged\""), "\(found)")
+        // The pipe in the way of a new log is the administrator's to remove.
+        #expect(try await account.imapctl("check", "--fix").status == 1)
+        try account.remove("imapd.log.tmp")
+        let fixed = try await account.imapctl("check", "--fix")
+        #expect(fixed.status == 0, "\(fixed)")
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "needs root: to become another user"))
+    func `A folder that its owner cannot look into is found, and opened`() async throws {
+        let user = try await SystemUser()
+        let account = try Self.used()
+        try FileManager.default.copyItem(atPath: account.path, toPath: user.home + "/Maildir")
+        for file in try FileManager.default.subpathsOfDirectory(atPath: user.home + "/Maildir") + [""] {
+            lchown(user.home + "/Maildir/" + file, user.uid, user.gid)
+        }
+        chmod(user.home + "/Maildir/.Work", 0)
+        let found = try await Program.imapctl.run(["check", "--user", user.name])
+        #expect(found.status == 1 && found.output.contains("(.Work)"), "\(found)")
+        let fixed = try await Program.imapctl.run(["check", "--fix", "--user", user.name])
+        #expect(fixed.status == 0 && fixed.output.contains("repaired: account: "), "\(fixed)")
+        #expect(try await Program.imapctl.run(["mailboxes", "--user", user.name]).output.contains("Work"))
     }
 
     @Test(.enabled(if: geteuid() == 0, "needs root: to give files away"))

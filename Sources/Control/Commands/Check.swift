@@ -24,7 +24,6 @@ struct Check: ParsableCommand {
     @Flag(help: "Do not read the messages: their sizes are not checked.")
     var fast = false
 
-
     func validate() throws { try options.validate(all: all) }
 
     func run() throws {
@@ -53,7 +52,7 @@ struct Check: ParsableCommand {
         let inspection = try place.inspect()
         do throws(StoreError) {
             var findings = try inspection.check()
-            for mailbox in try inspection.mailboxes() {
+            try inspection.forEachMailbox { mailbox in
                 let bar = Progress(mailbox.name.string, total: mailbox.messages, quiet: output.quiet)
                 findings += mailbox.check(readsMessages: !fast) { bar.advance() }
             }

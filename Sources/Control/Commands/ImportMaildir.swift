@@ -55,10 +55,11 @@ struct ImportMaildir: ParsableCommand {
     private func copy(
         _ source: MaildirSource.Mailbox, to name: MailboxName, _ store: MaildirStore
     ) throws(StoreError) -> ImportCount {
-        let bar = Progress(name.string, total: source.messages, quiet: output.quiet)
+        let messages = try source.messages()
+        let bar = Progress(name.string, total: messages.count, quiet: output.quiet)
         let target = try MaildirImport(store, into: name)
         var buffer = [UInt8](repeating: 0, count: 1 << 17)
-        try source.forEachMessage { (message) throws(StoreError) in
+        try messages.forEach { (message) throws(StoreError) in
             bar.advance()
             target.begin(flags: message.flags, date: message.date)
             var offset: UInt64 = 0

@@ -11,7 +11,6 @@ struct Mailboxes: ParsableCommand {
     @OptionGroup var options: AccountOptions
     @OptionGroup var output: OutputOptions
 
-
     @Argument(help: "Names of mailboxes; all, if there is none.")
     var mailboxes: [String] = []
 
@@ -28,8 +27,8 @@ struct Mailboxes: ParsableCommand {
         let inspection = try place.inspect()
         var reports: [MailboxReport] = []
         do throws(StoreError) {
-            for mailbox in try inspection.mailboxes() {
-                guard mailboxes.isEmpty || mailboxes.contains(where: { MailboxName($0) == mailbox.name }) else { continue }
+            try inspection.forEachMailbox { mailbox in
+                guard mailboxes.isEmpty || mailboxes.contains(where: { MailboxName($0) == mailbox.name }) else { return }
                 let bar = Progress(mailbox.name.string, total: mailbox.messages, quiet: output.quiet)
                 reports.append(mailbox.report { bar.advance() })
             }

@@ -23,7 +23,7 @@ struct Quota: ParsableCommand {
             let place = try options.enter(), inspection = try place.inspect()
             var reports: [MailboxReport] = []
             do throws(StoreError) {
-                for mailbox in try inspection.mailboxes() {
+                try inspection.forEachMailbox { mailbox in
                     let bar = Progress(mailbox.name.string, total: mailbox.messages, quiet: output.quiet)
                     reports.append(mailbox.report { bar.advance() })
                 }

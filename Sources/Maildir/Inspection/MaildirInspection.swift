@@ -33,9 +33,19 @@ public final class MaildirInspection {
         account = AccountRecord(in: maildir)
     }
 
-    /// The directories of mailboxes, INBOX first, then by name.
-    public func mailboxes() throws(StoreError) -> [MailboxInspection] {
-        try folders().map { (folder) throws(StoreError) in try MailboxInspection(folder.0, folder.1, in: self) }
+    /// Looks at one mailbox after the other, INBOX first, then by name. They are not held together: there may be more than a
+    /// process can have open.
+    public func forEachMailbox(_ body: (MailboxInspection) throws(StoreError) -> Void) throws(StoreError) {
+        for (folder, name) in try folders() {
+            let mailbox: MailboxInspection
+            do throws(StoreError) {
+                mailbox = try MailboxInspection(folder, name, in: self)
+            } catch .io(.noSuchFileOrDirectory, _) {
+                // A session has deleted it just now.
+                continue
+            }
+            try body(mailbox)
+        }
     }
 
     /// With the names under which they are shown.
@@ -103,9 +113,13 @@ public final class MaildirInspection {
                 return
             }
             checkLink(path, status, in: nil, &findings)
-            guard name.first == UInt8(ascii: "."), let folder = FolderName(directory: path),
-                  maildir.hasDirectory(path + Array("/cur".utf8)), naming.name(folder) == nil else { return }
-            findings.add(.hiddenFolder, nil, printable(path))
+            guard name.first == UInt8(ascii: "."), let folder = FolderName(directory: path) else { return }
+            if maildir.hasDirectory(path + Array("/cur".utf8)) {
+                if naming.name(folder) == nil { findings.add(.hiddenFolder, nil, printable(path)) }
+            } else if status.isDirectory, status.st_mode & 0o700 != 0o700 {
+                // Whether it is a mailbox cannot be seen.
+                findings.add(.wrongMode, nil, printable(path))
+            }
         }
         guard isRead else { throw failure("reading the Maildir") }
     }

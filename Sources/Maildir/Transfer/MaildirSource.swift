@@ -7,10 +7,26 @@ public final class MaildirSource {
     /// A mailbox of the tree, and its levels below the top.
     public struct Mailbox {
         public let levels: [String]
-        let inspection: MailboxInspection
-        let keeper: MaildirInspection
+        /// Of the Maildir that it is in.
+        fileprivate let path: String
+        fileprivate let folder: FolderName
+        fileprivate let name: MailboxName
 
-        public var messages: Int { inspection.messages }
+        /// Opens it. One at a time: there may be more mailboxes than a process can have open.
+        public func messages() throws(StoreError) -> Messages { try Messages(self) }
+    }
+
+    /// The messages of a mailbox.
+    public struct Messages {
+        fileprivate let inspection: MailboxInspection
+        private let maildir: MaildirInspection
+
+        fileprivate init(_ mailbox: Mailbox) throws(StoreError) {
+            maildir = try MaildirInspection(path: mailbox.path)
+            inspection = try MailboxInspection(mailbox.folder, mailbox.name, in: maildir)
+        }
+
+        public var count: Int { inspection.messages }
     }
 
     public struct Message {
@@ -34,9 +50,10 @@ public final class MaildirSource {
 
     private static func search(_ path: String, levels: [String], _ found: inout [Mailbox]) throws(StoreError) {
         let inspection = try MaildirInspection(path: path)
-        for mailbox in try inspection.mailboxes() where mailbox.cur != nil {
-            let own = mailbox.name.isInbox ? [] : mailbox.name.levels(separator: ".").map(String.init)
-            found.append(Mailbox(levels: levels + own, inspection: mailbox, keeper: inspection))
+        for (folder, name) in try inspection.folders() {
+            guard inspection.maildir.status(folder.directory + Array("/cur".utf8))?.isDirectory == true else { continue }
+            let own = name.isInbox ? [] : name.levels(separator: ".").map(String.init)
+            found.append(Mailbox(levels: levels + own, path: path, folder: folder, name: name))
         }
         guard levels.count < deepest else { return }
         var below: [String] = []
@@ -51,9 +68,9 @@ public final class MaildirSource {
     }
 }
 
-extension MaildirSource.Mailbox {
+extension MaildirSource.Messages {
     /// In the order of UIDs, as far as there are some, and then of arrival. What vanishes meanwhile is left out.
-    public func forEachMessage(_ body: (MaildirSource.Message) throws(StoreError) -> Void) throws(StoreError) {
+    public func forEach(_ body: (MaildirSource.Message) throws(StoreError) -> Void) throws(StoreError) {
         let listing = inspection.listing, table = inspection.state?.table
         let foreign = try table == nil ? ForeignState(in: inspection.root) : nil
         let order = listing.entries.indices.sorted { first, second in
