@@ -59,20 +59,20 @@ struct AccountOptions: ParsableArguments {
         let delay = isKnown ? settings.expungeDelay.components.seconds : nil
         let place: Place
         if let maildir {
-            try becomeOwner(of: maildir)
-            place = Place(user: nil, path: maildir, separator: separator, expungeDelay: delay)
+            let opened = try becomeOwner(of: maildir)
+            place = Place(user: nil, path: maildir, opened: opened, separator: separator, expungeDelay: delay)
         } else {
             let account = try account(settings)
             if geteuid() == 0, account.uid != 0 { becomeForGood(account) }
             do throws(StoreError) {
                 let provider = MaildirProvider(path: settings.maildirPath, logger: quietLogger)
                 let path = try provider.expand(user: account.name, home: account.home)
-                place = Place(user: account.name, path: path, separator: separator, expungeDelay: delay)
+                place = Place(user: account.name, path: path, opened: path, separator: separator, expungeDelay: delay)
             } catch {
                 throw ControlFailure(error)
             }
         }
-        guard access(place.path, F_OK) == 0 else {
+        guard access(place.opened, F_OK) == 0 else {
             throw ControlFailure("there is no Maildir at \(place.path): \(String(cString: strerror(errno)))")
         }
         return place
@@ -90,17 +90,21 @@ struct AccountOptions: ParsableArguments {
         throw ControlFailure("the user with the ID \(geteuid()) has no account: name the directory with --maildir")
     }
 
-    /// Root does not walk about in a directory that somebody else can change under its feet.
-    private func becomeOwner(of directory: String) throws(ControlFailure) {
-        guard geteuid() == 0 else { return }
+    /// Root does not walk about in a directory that somebody else can change under its feet. Returns the path to open.
+    private func becomeOwner(of directory: String) throws(ControlFailure) -> String {
+        guard geteuid() == 0 else { return directory }
+        let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         var status = stat()
-        guard stat(directory, &status) == 0 else {
+        guard descriptor >= 0, fstat(descriptor, &status) == 0 else {
             throw ControlFailure("there is no Maildir at \(directory): \(String(cString: strerror(errno)))")
         }
-        guard status.st_uid != 0 else { return }
+        // For good the one that was looked at: a link may lead elsewhere by now.
+        guard status.st_uid != 0 else { return "/proc/self/fd/\(descriptor)" }
+        close(descriptor)
         let uid = status.st_uid, gid = status.st_gid
         let nameless = Account(name: "\(uid)", uid: uid, gid: gid, groups: [gid], home: "/")
         becomeForGood(Self.account(of: uid) ?? nameless)
+        return directory
     }
 
     private static func account(of uid: uid_t) -> Account? {
@@ -176,14 +180,17 @@ struct UserList {
 struct Place {
     /// `nil` where only the directory was named.
     let user: String?
+    /// As it was named.
     let path: String
+    /// Leads to it, whatever becomes of the name.
+    let opened: String
     let separator: Character
     /// As `MaildirStore` wants it.
     let expungeDelay: Int64?
 
     func inspect() throws(ControlFailure) -> MaildirInspection {
         do throws(StoreError) {
-            return try MaildirInspection(path: path, separator: separator)
+            return try MaildirInspection(path: opened, separator: separator)
         } catch {
             throw ControlFailure(error)
         }
@@ -191,7 +198,7 @@ struct Place {
 
     func open() throws(ControlFailure) -> MaildirStore {
         do throws(StoreError) {
-            return try MaildirStore(path: path, separator: separator, expungeDelay: expungeDelay, logger: quietLogger)
+            return try MaildirStore(path: opened, separator: separator, expungeDelay: expungeDelay, logger: quietLogger)
         } catch {
             throw ControlFailure(error)
         }

@@ -64,7 +64,7 @@ struct Check: ParsableCommand {
 
     private func repair(_ findings: [Finding], _ place: Place) throws(ControlFailure) {
         if findings.contains(where: { $0.kind == .wrongMode || $0.kind == .writableByOthers }) {
-            MaildirStore.fixRights(in: place.path)
+            MaildirStore.fixRights(in: place.opened)
         }
         let store = try place.open()
         for finding in findings where finding.mailbox == nil {

@@ -26,11 +26,11 @@ struct Dump: ParsableCommand {
 
     func run() throws {
         try command { () throws(ControlFailure) in
-            let place = try options.enter(), isJSON = output.json
+            let inspection = try options.enter().inspect(), isJSON = output.json
             guard let name = MailboxName(mailbox) else { throw ControlFailure("\"\(mailbox)\" cannot be the name of a mailbox") }
             var isDamaged = false
             do throws(StoreError) {
-                let dump = try MailboxDump(try MaildirInspection(path: place.path, separator: place.separator), name) { record in
+                let dump = try MailboxDump(inspection, name) { record in
                     if record.kind == "damage" { isDamaged = true }
                     Output.line(isJSON ? record.json.text : record.line)
                 }

@@ -25,7 +25,7 @@ struct ImportMaildir: ParsableCommand {
     func run() throws {
         try command { () throws(ControlFailure) in
             let place = try options.enter()
-            guard !Self.isSame(source, place.path) else { throw ControlFailure("\(source) is the Maildir to import into") }
+            guard !Self.isSame(source, place.opened) else { throw ControlFailure("\(source) is the Maildir to import into") }
             let store = try place.open()
             do throws(StoreError) {
                 for mailbox in try MaildirSource(path: source).mailboxes {
