@@ -46,7 +46,9 @@ ssize_t clinux_send_message(int socket, const void *bytes, size_t n, int passed,
 ssize_t clinux_receive_message(int socket, void *bytes, size_t n, int *passed, int flags) {
     _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
     struct iovec part = {bytes, n};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    /* CMSG_LEN: the padding that CMSG_SPACE counts would be room for a second descriptor, which nobody would close. */
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = CMSG_LEN(sizeof(int))};
     *passed = -1;
     ssize_t count = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
     if (count < 0) return count;

@@ -56,6 +56,41 @@ import Transport
         }
     }
 
+    @Test("of several descriptors with one message none is left open")
+    func severalDescriptors() throws {
+        let pair = try Pair()
+        var ends: [Int32] = [-1, -1]
+        try #require(pipe(&ends) == 0)
+        defer { close(ends[0]) }
+        // struct cmsghdr: length 8, level 4, type 4; then the descriptors.
+        var control: [UInt64] = [24, UInt64(SOL_SOCKET) | UInt64(SCM_RIGHTS) << 32, 0]
+        withUnsafeMutableBytes(of: &control[2]) {
+            $0.storeBytes(of: ends[1], as: Int32.self)
+            $0.storeBytes(of: ends[1], toByteOffset: 4, as: Int32.self)
+        }
+        var bytes = Report.timedOut.wire
+        let count = control.count * 8
+        let sent = bytes.withUnsafeMutableBytes { bytes in
+            control.withUnsafeMutableBytes { control in
+                var part = iovec(iov_base: bytes.baseAddress, iov_len: bytes.count)
+                return withUnsafeMutablePointer(to: &part) { part in
+                    var message = msghdr()
+                    message.msg_iov = part
+                    message.msg_iovlen = 1
+                    message.msg_control = control.baseAddress
+                    message.msg_controllen = count
+                    return sendmsg(pair.child.descriptor, &message, 0)
+                }
+            }
+        }
+        close(ends[1])
+        #expect(sent == Report.timedOut.wire.count)
+        #expect(pair.listener.hear(Report.self) == .nonsense)
+        // Whoever reads sees the end of the pipe when nobody can write to it.
+        var polled = pollfd(fd: ends[0], events: Int16(POLLIN), revents: 0)
+        #expect(poll(&polled, 1, 0) == 1 && Int32(polled.revents) & POLLHUP != 0)
+    }
+
     @Test("one byte", arguments: UInt8.min...UInt8.max)
     func oneByte(byte: UInt8) {
         #expect(Report(wire: [byte]) == (byte == 4 ? .timedOut : nil))

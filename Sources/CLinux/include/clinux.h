@@ -26,7 +26,8 @@ int clinux_message_pair(int ends[_Nonnull 2]);
 /* sendmsg(2) of `n` bytes, and with them the descriptor `passed` unless that is -1. */
 ssize_t clinux_send_message(int socket, const void *_Nonnull bytes, size_t n, int passed, int flags);
 /* recvmsg(2): how many bytes came, 0 at the end. `passed` is the descriptor that came with them, close-on-exec and the
- * caller's to close, or -1. Of a datagram with more than `n` bytes the rest is lost, and n + 1 returned. */
+ * caller's to close, or -1; of several, the first, and the kernel keeps the others. Of a datagram with more than `n` bytes
+ * the rest is lost, and n + 1 returned. */
 ssize_t clinux_receive_message(int socket, void *_Nonnull bytes, size_t n, int *_Nonnull passed, int flags);
 
 /* epoll(7): a set of descriptors, close-on-exec. */
