@@ -10,7 +10,11 @@ public struct PasswordUse: Sendable {
 
     /// Notes that it is used now. What cannot be noted is no reason to refuse a login.
     public func note(user: String, label: String) {
-        mkdir(directory, 0o700)
+        if mkdir(directory, 0o700) != 0, errno == ENOENT, let slash = directory.lastIndex(of: "/") {
+            // The default one is below a directory that a package makes, or nobody has made.
+            mkdir(String(directory[..<slash]), 0o755)
+            mkdir(directory, 0o700)
+        }
         mkdir(directory + "/" + user, 0o700)
         let file = open(path(user, label), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard file >= 0 else { return }

@@ -117,7 +117,7 @@ struct AccountDirectoryTests {
             """.utf8).write(to: URL(filePath: directory.path("users")))
         var accounts = AccountDirectory(passwordFile: PasswordFile(path: directory.path("users")), pam: nil)
         accounts.domains = ["example.org"]
-        accounts.passwordUse = PasswordUse(directory: directory.path("use"))
+        accounts.passwordUse = PasswordUse(directory: directory.path("lib/use"))
         self.accounts = accounts
     }
 
