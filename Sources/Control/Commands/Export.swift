@@ -9,6 +9,18 @@ struct Export: ParsableCommand {
         subcommands: [ExportDovecot.self, ExportCourier.self, ExportMbox.self, ExportMaildir.self])
 }
 
+/// What is copied, and where to.
+struct CopyOptions: ParsableArguments {
+    @OptionGroup var account: AccountOptions
+    @OptionGroup var output: OutputOptions
+
+    @Argument(help: "The directory to write into; it is made if there is none.")
+    var target: String
+
+    @Argument(help: "Names of mailboxes; all, if there is none.")
+    var mailboxes: [String] = []
+}
+
 struct ExportDovecot: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dovecot", abstract: "Writes the files with which Dovecot goes on where imapd ends.",
@@ -24,10 +36,7 @@ struct ExportDovecot: ParsableCommand {
             do throws(StoreError) {
                 let result = try store.exportDovecot { _ in bar.advance() }
                 bar.end()
-                for (mailbox, keywords) in result.lostKeywords.sorted(by: { $0.key.string < $1.key.string }) {
-                    Output.error("\(Output.safe(mailbox.string)): Dovecot has room for 26 keywords in a mailbox; "
-                                 + "these are lost: \(keywords.map(\.name).joined(separator: " "))")
-                }
+                tellLost(result.lostKeywords, "Dovecot has room for 26 keywords in a mailbox; these are lost")
                 output.tell("\(result.mailboxes) mailboxes with \(result.messages) messages are ready for Dovecot", [
                     ("mailboxes", JSON(result.mailboxes)), ("messages", JSON(result.messages)),
                     ("lost_keywords", JSON(result.lostKeywords)),
@@ -85,30 +94,20 @@ struct ExportMaildir: ParsableCommand {
             under the same name stays as it is.
             """)
 
-    @OptionGroup var options: AccountOptions
-    @OptionGroup var output: OutputOptions
-
-    @Argument(help: "The Maildir; it is made if there is none.")
-    var target: String
-
-    @Argument(help: "Names of mailboxes; all, if there is none.")
-    var mailboxes: [String] = []
+    @OptionGroup var options: CopyOptions
 
     func run() throws {
         try command { () throws(ControlFailure) in
-            let store = try options.enter().open()
-            let names = try mailboxes.isEmpty ? [] : store.mailboxes(named: mailboxes)
+            let store = try options.account.enter().open(), output = options.output
+            let names = try options.mailboxes.isEmpty ? [] : store.mailboxes(named: options.mailboxes)
             var bar: (mailbox: MailboxName, progress: Progress)?
             do throws(StoreError) {
-                let result = try store.exportMaildir(to: target, names) { mailbox, done, total in
+                let result = try store.exportMaildir(to: options.target, names) { mailbox, done, total in
                     if bar?.mailbox != mailbox { bar = (mailbox, Progress(mailbox.string, total: total, quiet: output.quiet)) }
                     bar?.progress.advance()
                 }
                 bar = nil
-                for (mailbox, keywords) in result.lostKeywords.sorted(by: { $0.key.string < $1.key.string }) {
-                    Output.error("\(Output.safe(mailbox.string)): 26 keywords fit the names of files; "
-                                 + "these do not: \(keywords.map(\.name).joined(separator: " "))")
-                }
+                tellLost(result.lostKeywords, "26 keywords fit the names of files; these do not")
                 let there = result.known > 0 ? ", \(result.known) were there already" : ""
                 output.tell("\(result.messages) messages of \(result.mailboxes) mailboxes copied\(there)", [
                     ("mailboxes", JSON(result.mailboxes)), ("messages", JSON(result.messages)), ("known", JSON(result.known)),
@@ -119,6 +118,13 @@ struct ExportMaildir: ParsableCommand {
                 throw ControlFailure(error)
             }
         }
+    }
+}
+
+/// Keywords that cannot come along.
+private func tellLost(_ lost: [MailboxName: [Keyword]], _ reason: String) {
+    for (mailbox, keywords) in lost.sorted(by: { $0.key.string < $1.key.string }) {
+        Output.error("\(Output.safe(mailbox.string)): \(reason): \(keywords.map(\.name).joined(separator: " "))")
     }
 }
 

@@ -9,25 +9,18 @@ struct ExportMbox: ParsableCommand {
         commandName: "mbox", abstract: "Writes each mailbox into a file.",
         discussion: "Flags and keywords are told as Status, X-Status and X-Keywords, which mutt and others read.")
 
-    @OptionGroup var options: AccountOptions
-    @OptionGroup var output: OutputOptions
+    @OptionGroup var options: CopyOptions
 
     @Flag(help: "Write over files that are there.")
     var force = false
 
-    @Argument(help: "The directory for the files; it is made if there is none.")
-    var target: String
-
-    @Argument(help: "Names of mailboxes; all, if there is none.")
-    var mailboxes: [String] = []
-
     func run() throws {
         try command { () throws(ControlFailure) in
-            let store = try options.enter().open()
-            guard mkdir(target, 0o700) == 0 || errno == EEXIST else {
-                throw ControlFailure("creating \(target): \(String(cString: strerror(errno)))")
+            let store = try options.account.enter().open()
+            let names = try store.mailboxes(named: options.mailboxes.isEmpty ? nil : options.mailboxes)
+            guard mkdir(options.target, 0o700) == 0 || errno == EEXIST else {
+                throw ControlFailure("creating \(options.target): \(String(cString: strerror(errno)))")
             }
-            let names = try store.mailboxes(named: mailboxes.isEmpty ? nil : mailboxes)
             do throws(StoreError) {
                 for name in names { try write(name, store) }
             } catch {
@@ -38,10 +31,10 @@ struct ExportMbox: ParsableCommand {
     }
 
     private func write(_ name: MailboxName, _ store: MaildirStore) throws(StoreError) {
-        let path = target + "/" + Self.fileName(name)
+        let path = options.target + "/" + Self.fileName(name)
         if !force, access(path, F_OK) == 0 { throw .notPermitted(reason: "there is a file \(path); --force writes over it") }
         let mailbox = try store.open(name, readOnly: true), uids = mailbox.uids
-        let bar = Progress(name.string, total: uids.count, quiet: output.quiet)
+        let bar = Progress(name.string, total: uids.count, quiet: options.output.quiet)
         let file = try MboxWriter(path: path)
         var written = 0
         for uid in uids {
@@ -58,14 +51,14 @@ struct ExportMbox: ParsableCommand {
         }
         try file.finish()
         bar.end()
-        output.tell("\(Output.safe(name.string)): \(written) messages in \(Output.safe(path))", [
+        options.output.tell("\(Output.safe(name.string)): \(written) messages in \(Output.safe(path))", [
             ("mailbox", .string(name.string)), ("messages", JSON(written)), ("file", .string(path)),
         ])
     }
 
     /// The mailbox's name, with what a file's name cannot hold written as in URLs.
     static func fileName(_ name: MailboxName) -> String {
-        let first = name.string.first == "." ? "%2E" + name.string.dropFirst() : name.string
-        return first.replacing("/", with: "%2F") + ".mbox"
+        let text = name.string.replacing("%", with: "%25").replacing("/", with: "%2F")
+        return (text.first == "." ? "%2E" + text.dropFirst() : text) + ".mbox"
     }
 }

@@ -69,7 +69,7 @@ struct ImportMbox: ParsableCommand {
         var text = mailbox ?? path.split(separator: "/").last.map(String.init) ?? path
         if mailbox == nil {
             for end in [".mbox", ".mbx"] where text.hasSuffix(end) && text.count > end.count { text.removeLast(end.count) }
-            text = text.replacing("%2F", with: "/").replacing("%2E", with: ".")
+            text = text.replacing("%2F", with: "/").replacing("%2E", with: ".").replacing("%25", with: "%")
         }
         guard let name = MailboxName(text) else {
             throw ControlFailure("\"\(text)\" cannot be the name of a mailbox: give one with --mailbox")
