@@ -1,3 +1,4 @@
+@testable import Control
 import Foundation
 import Glibc
 import TestSupport
@@ -40,26 +41,10 @@ struct DaemonCommandTests {
     }
 
     private struct Listing: Decodable {
-        struct Connection: Decodable {
-            var process: Int
-            var user: String?
-            var address: String
-            var state: String
-            var mailbox: String?
-            var command: String?
-            var client: String?
-            var tls: String?
-            var mechanism: String?
-            var since: Int
-            var idle: UInt64?
-            var commands: UInt64
-            var received: UInt64
-            var sent: UInt64
-        }
-        var connections: [Connection]
+        var connections: [Who.Connection]
     }
 
-    private func who(_ arguments: String...) async throws -> [Listing.Connection] {
+    private func who(_ arguments: String...) async throws -> [Who.Connection] {
         let outcome = try await Program.imapctl.run(["who", "--json"] + arguments + ["--socket", socket])
         try #require(outcome.status == 0, "\(outcome)")
         return try JSONDecoder().decode(Listing.self, from: outcome.standardOutput).connections
@@ -132,15 +117,8 @@ struct DaemonCommandTests {
         #expect(after.status == 2 && after.errors.contains("no imapd is running that answers at \(socket)"), "\(after)")
     }
 
-    private struct Limits: Decodable {
-        struct Entry: Decodable {
-            var source: String?
-            var user: String?
-            var connections: Int
-            var owed: Int
-            var refused: Bool
-        }
-        var limits: [Entry]
+    private struct Counts: Decodable {
+        var limits: [Limits.Entry]
     }
 
     @Test("who is refused, and forgiven")
@@ -151,7 +129,7 @@ struct DaemonCommandTests {
         _ = try await daemon.line { $0.contains("penalty") && $0.contains("source=127.0.0.1") }
         #expect(try MailClient(port: port).line()?.hasPrefix("* BYE") == true)
         let outcome = try await imapctl("limits", "--json")
-        let entries = try JSONDecoder().decode(Limits.self, from: outcome.standardOutput).limits
+        let entries = try JSONDecoder().decode(Counts.self, from: outcome.standardOutput).limits
         let source = try #require(entries.first)
         #expect(source.source == "127.0.0.1" && source.refused && (1...10).contains(source.owed) && source.connections >= 1)
         #expect(entries.first { $0.user == user.name }?.connections == 1)
