@@ -1,4 +1,3 @@
-import CLinux
 import Glibc
 import SystemPackage
 import Transport
@@ -17,9 +16,8 @@ struct Answerer {
 /// Where administrators and collectors of metrics come in, and the processes that answer them.
 struct Desk {
     let doors: [Door]
-    private let watchSet: Int32
+    private var lines: Lines
     private(set) var answerers: [pid_t: Answerer] = [:]
-    private var processes: [Int32: pid_t] = [:]
     private var latest: UInt64 = 0
     /// Pages of sessions that have ended, which answerers may still look at: those up to this number.
     private var retired: [(page: SessionPages.Page, number: UInt64)] = []
@@ -34,12 +32,12 @@ struct Desk {
 
     init(_ doors: [Door], watchSet: Int32) {
         self.doors = doors
-        self.watchSet = watchSet
+        lines = Lines(watchSet: watchSet)
     }
 
     func door(_ descriptor: Int32) -> Door? { doors.first { $0.descriptor == descriptor } }
 
-    func process(ofLine descriptor: Int32) -> pid_t? { processes[descriptor] }
+    func process(ofLine descriptor: Int32) -> pid_t? { lines.process(of: descriptor) }
 
     /// Whether one more may be forked now.
     mutating func hasRoom(for kind: Door.Kind) -> Bool {
@@ -55,14 +53,10 @@ struct Desk {
 
     mutating func add(_ process: pid_t, _ kind: Door.Kind, _ line: Line) {
         latest += 1
-        if clinux_watch_add(watchSet, line.descriptor) == 0 {
-            answerers[process] = Answerer(kind: kind, number: latest, line: line)
-            processes[line.descriptor] = process
-        } else {
-            // It hears nothing, and says so.
-            close(line.descriptor)
-            answerers[process] = Answerer(kind: kind, number: latest, line: nil)
-        }
+        let isHeard = lines.add(line, of: process)
+        // It hears nothing, and says so.
+        if !isHeard { close(line.descriptor) }
+        answerers[process] = Answerer(kind: kind, number: latest, line: isHeard ? line : nil)
     }
 
     /// What an answerer wants; `.nonsense` too if it must not want anything.
@@ -79,9 +73,7 @@ struct Desk {
     mutating func dismiss(_ process: pid_t) {
         guard let line = answerers[process]?.line else { return }
         answerers[process]?.line = nil
-        processes[line.descriptor] = nil
-        clinux_watch_remove(watchSet, line.descriptor)
-        close(line.descriptor)
+        lines.close(line)
     }
 
     /// It has ended, and is reaped.

@@ -1,4 +1,3 @@
-import CLinux
 import Gate
 import Glibc
 import IMAPSession
@@ -41,14 +40,12 @@ struct NewConnection {
 
 /// The listener's children: monitors, later sessions, by process and by line. Some are spare and wait for a client.
 struct Children {
-    /// Of lines, to wait for.
-    private let watchSet: Int32
+    private var lines: Lines
     private var known: [pid_t: Child] = [:]
-    private var processes: [Int32: pid_t] = [:]
     /// Those that wait; the one that has waited longest comes first, as it is most likely to be ready.
     private var spares: [pid_t] = []
 
-    init(watchSet: Int32) { self.watchSet = watchSet }
+    init(watchSet: Int32) { lines = Lines(watchSet: watchSet) }
 
     var isEmpty: Bool { known.isEmpty }
     var pids: some Collection<pid_t> { known.keys }
@@ -92,12 +89,11 @@ struct Children {
     }
 
     /// The one whose line has this descriptor.
-    func process(ofLine descriptor: Int32) -> pid_t? { processes[descriptor] }
+    func process(ofLine descriptor: Int32) -> pid_t? { lines.process(of: descriptor) }
 
     mutating func addSpare(_ process: pid_t, _ line: Line, _ page: SessionPages.Page? = nil) throws(Errno) {
-        guard clinux_watch_add(watchSet, line.descriptor) == 0 else { throw Errno(rawValue: errno) }
+        guard lines.add(line, of: process) else { throw Errno(rawValue: errno) }
         known[process] = Child(line: line, page: page)
-        processes[line.descriptor] = process
         spares.append(process)
     }
 
@@ -143,11 +139,8 @@ struct Children {
     /// Has no more to say to a child, nor listens to it. One without a client ends by that.
     mutating func dismiss(_ process: pid_t) {
         guard let line = known[process]?.line else { return }
-        // The number may soon be another line's.
         known[process]?.line = nil
-        processes[line.descriptor] = nil
-        clinux_watch_remove(watchSet, line.descriptor)
-        close(line.descriptor)
+        lines.close(line)
         spares.removeAll { $0 == process }
     }
 
