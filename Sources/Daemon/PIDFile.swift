@@ -5,10 +5,10 @@ import SystemPackage
 struct PIDFile {
     let path: String
 
-    /// Replaces what a daemon that crashed may have left.
+    /// Replaces what a daemon that crashed may have left; but nothing that a link leads to.
     init(path: String) throws(StartError) {
         self.path = path
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o644)
         guard descriptor >= 0 else {
             throw .unavailable("the process ID cannot be written to \(path): \(Errno(rawValue: errno))")
         }

@@ -76,10 +76,11 @@ public struct MaildirProvider: MailStoreProvider {
             case "u": result += user
             case "h": result += try homeDirectory()
             case "d":
-                guard let at = user.lastIndex(of: "@"), at < user.index(before: user.endIndex) else {
+                guard let at = user.lastIndex(of: "@"), case let domain = String(user[user.index(after: at)...]),
+                      Self.isSafe(domain) else {
                     throw .notPermitted(reason: "the user's name has no domain, which the Maildir path asks for")
                 }
-                result += user[user.index(after: at)...]
+                result += domain
             case "%": result.append("%")
             default: throw .notPermitted(reason: "the Maildir path has a % that is none of %u, %h, %d, %%")
             }

@@ -64,8 +64,8 @@ struct Password: ParsableCommand {
                 throw ValidationError("--uid and --home go together: whose processes, and where the mail is.")
             }
             if uid == 0 { throw ValidationError("--uid: nobody's mail belongs to root.") }
-            if let home, home.first != "/" || home.contains(":") {
-                throw ValidationError("--home is an absolute path without a colon.")
+            if let home, home.first != "/" || home.utf8.contains(where: { $0 < 0x20 || $0 == UInt8(ascii: ":") }) {
+                throw ValidationError("--home is an absolute path without colons and control characters.")
             }
         }
 
@@ -179,8 +179,8 @@ struct Password: ParsableCommand {
             ])
             for line in lines {
                 table.add([
-                    line.user, line.label ?? "-", line.password.kind, line.owner.map { "\($0.uid)" } ?? "-", line.owner?.home ?? "-",
-                    line.expiry.map { "\($0)" } ?? "-", lastUse(line, use).map { "\(Day(number: $0 / 86_400))" } ?? "-",
+                    line.user, line.label ?? "-", line.password.kind, line.owner.map { "\($0.uid)" } ?? "-",
+                    line.owner?.home ?? "-", line.expiry.map { "\($0)" } ?? "-", lastUse(line, use).map { "\(Day(number: $0 / 86_400))" } ?? "-",
                 ])
             }
             return table
