@@ -9,7 +9,9 @@ let package = Package(
         .executable(name: "imapctl", targets: ["imapctl"]),
         .library(name: "IMAPGrammar", targets: ["IMAPTypes", "IMAPGrammar"]),
         .library(name: "MailMessage", targets: ["MailMessage"]),
-        .library(name: "IMAPServer", targets: ["IMAPServer", "IMAPSession", "MailStore", "MemoryStore", "Maildir", "Authentication"]),
+        .library(
+            name: "IMAPServer",
+            targets: ["IMAPServer", "IMAPSession", "MailStore", "MemoryStore", "Maildir", "Authentication"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.5.0"),
@@ -34,27 +36,29 @@ let package = Package(
         .target(name: "Maildir", dependencies: ["MailStore", "CLinux", .product(name: "Logging", package: "swift-log")]),
 
         // The wire and who is on it.
-        .target(name: "Transport", dependencies: ["CLinux", "COpenSSL", .product(name: "SystemPackage", package: "swift-system")]),
+        .target(name: "Transport",
+                dependencies: ["CLinux", "COpenSSL", .product(name: "SystemPackage", package: "swift-system")]),
         .target(name: "Authentication", dependencies: ["COpenSSL"]),
         .target(name: "Privilege", dependencies: ["CLinux", .product(name: "SystemPackage", package: "swift-system")]),
         .target(name: "SystemAuthentication", dependencies: ["Authentication", "Privilege", "CPAM", "CCrypt"]),
 
         // The states of RFC 9051 §3.
         .target(name: "Gate", dependencies: ["IMAPGrammar", "Transport", "Authentication"]),
-        .target(name: "IMAPSession", dependencies: ["IMAPGrammar", "MailMessage", "MailStore", "Transport", .product(name: "Logging", package: "swift-log")]),
+        .target(name: "IMAPSession", dependencies: ["IMAPGrammar", "MailMessage", "MailStore", "Transport",
+                                                    .product(name: "Logging", package: "swift-log")]),
 
         // Processes.
         .target(name: "IMAPServer", dependencies: ["Gate", "IMAPSession", "Transport", "Authentication", "MailStore",
                                                    .product(name: "Logging", package: "swift-log")]),
-        .target(name: "Daemon", dependencies: ["IMAPServer", "Maildir", "MemoryStore", "SystemAuthentication", "Privilege", "CLinux",
-                                               .product(name: "Logging", package: "swift-log")]),
+        .target(name: "Daemon", dependencies: ["IMAPServer", "Maildir", "MemoryStore", "SystemAuthentication", "Privilege",
+                                               "CLinux", .product(name: "Logging", package: "swift-log")]),
         .executableTarget(name: "imapd", dependencies: ["Daemon"],
                           // Bound before the first fork, so that no child copies a page to do it.
                           linkerSettings: [.unsafeFlags(["-Xlinker", "-z", "-Xlinker", "now"])]),
 
         // The administrator's tool: no process forks from it, so it may carry what imapd may not. It reads the daemon's settings.
-        .target(name: "Control", dependencies: ["Daemon", "SystemAuthentication", "Maildir", "MailMessage", "IMAPSession", "Transport",
-                                                "Privilege", "CLinux",
+        .target(name: "Control", dependencies: ["Daemon", "SystemAuthentication", "Maildir", "MailMessage", "IMAPSession",
+                                                "Transport", "Privilege", "CLinux",
                                                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                                                 .product(name: "Logging", package: "swift-log")]),
         .executableTarget(name: "imapctl", dependencies: ["Control"]),
@@ -69,7 +73,8 @@ let package = Package(
         .testTarget(name: "IMAPGrammarTests", dependencies: ["IMAPGrammar", "TestSupport"]),
         .testTarget(name: "MailMessageTests", dependencies: ["MailMessage", "TestSupport"]),
         .testTarget(name: "StoreTests", dependencies: ["MailStore", "MemoryStore", "Maildir", "TestSupport"]),
-        .testTarget(name: "IMAPSessionTests", dependencies: ["IMAPSession", "MemoryStore", "Maildir", "Transport", "TestSupport"]),
+        .testTarget(name: "IMAPSessionTests",
+                    dependencies: ["IMAPSession", "MemoryStore", "Maildir", "Transport", "TestSupport"]),
         .testTarget(name: "GateTests", dependencies: ["Gate", "Transport", "Authentication", "COpenSSL", "TestSupport"]),
         .testTarget(name: "AccountTests", dependencies: ["SystemAuthentication", "Privilege", "TestSupport"]),
         .testTarget(name: "IMAPServerTests", dependencies: ["IMAPServer", "MemoryStore", "TestSupport"]),
@@ -81,7 +86,8 @@ let package = Package(
         // What whoever has taken over a role would try.
         .target(name: "CEscape", path: "Tests/CEscape"),
         .executableTarget(name: "escape", dependencies: ["Daemon", "Privilege", "CLinux", "CEscape"], path: "Tests/Escape"),
-        // A program that StoreTests start: it breaks its own system calls. No target depends on it, so that nothing else is broken.
+        // A program that StoreTests start: it breaks its own system calls. No target depends on it, so that nothing else is
+        // broken.
         .target(name: "CFaults", path: "Tests/CFaults"),
         .executableTarget(name: "FaultSubject", dependencies: ["Maildir", "CLinux", "CFaults"], path: "Tests/FaultSubject"),
         // Programs and daemons that tests start, messages that they read, and chance that can be repeated.

@@ -39,7 +39,8 @@ struct AccountChoice {
             errors.append(settings.error(in: "sasl", "EXTERNAL needs --client-ca: somebody must vouch for clients' certificates"))
         }
         if settings.clientAuthorities != nil, !settings.wantsTLS {
-            errors.append(settings.error(in: "client-ca", "clients show certificates in TLS, and there is none: give --tls or --cert"))
+            errors.append(settings.error(
+                in: "client-ca", "clients show certificates in TLS, and there is none: give --tls or --cert"))
         }
         self.directory = directory
         self.warnings = warnings

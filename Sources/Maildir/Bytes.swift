@@ -56,7 +56,8 @@ struct ByteReader {
     }
 }
 
-/// How a file of ours begins: letters that name its kind, the version of its format, a checksum of all that follows in the header.
+/// How a file of ours begins: letters that name its kind, the version of its format, a checksum of all that follows in the
+/// header.
 struct SealedHeader {
     let byteCount: Int
     private let beginning: [UInt8]

@@ -158,7 +158,9 @@ extension CacheFile {
         for pieces in [[KeptPiece.keys], [.fields, .items]] {
             for (line, isAdded) in zip(kept, areAdded) {
                 for wanted in pieces where line[wanted].length > 0 {
-                    guard let bytes = isAdded ? pending.bytes(wanted, of: line) : line.bytes(wanted, in: map) else { return false }
+                    guard let bytes = isAdded ? pending.bytes(wanted, of: line) : line.bytes(wanted, in: map) else {
+                        return false
+                    }
                     piece.append(contentsOf: bytes)
                 }
                 if piece.count >= PendingRecords.capacity, !flush() { return false }

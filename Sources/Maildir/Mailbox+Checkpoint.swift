@@ -43,7 +43,9 @@ extension Mailbox {
         let indexBytes = bytes(&index, table, state.keywords)
         if isLogged {
             // What is only in memory of the old log, a power cut may take: `finishCheckpoint` needs it as long as it was.
-            guard clinux_sync_data(state.log.file.raw) == 0 else { throw failure("syncing imapd.log of", directory.folder.directory) }
+            guard clinux_sync_data(state.log.file.raw) == 0 else {
+                throw failure("syncing imapd.log of", directory.folder.directory)
+            }
             keepOld(directory)
         }
         // The index first: alone it is complete, a log without its index is not.

@@ -14,7 +14,8 @@ extension Mailbox {
         // A special use alone is no mailbox that was known.
         let known = account.mailbox(directory.folder).flatMap { $0.uidValidity > 0 ? $0 : nil }
         // A log to hang the state on (see below) and nothing else: the first time was cut short.
-        let unfinished = try LogFile(in: directory.root, name: LogFile.repairName).flatMap { $0.header.generation == 1 ? $0 : nil }
+        let unfinished = try LogFile(in: directory.root, name: LogFile.repairName)
+            .flatMap { $0.header.generation == 1 ? $0 : nil }
         let isFirst = index == nil && log == nil && mark == nil && (unfinished != nil || known == nil)
         if !isFirst {
             logger.warning("Index or log is missing or damaged; they are made anew", metadata: [

@@ -25,7 +25,9 @@ final class Watcher {
         }
     }
 
-    private static func inotify(_ directory: MailboxDirectory, _ folder: FolderName, _ maildir: String) throws(StoreError) -> Handle {
+    private static func inotify(
+        _ directory: MailboxDirectory, _ folder: FolderName, _ maildir: String
+    ) throws(StoreError) -> Handle {
         let descriptor = inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
         guard descriptor >= 0 else { throw failure("watching", directory.folder.directory) }
         let handle = Handle(descriptor)

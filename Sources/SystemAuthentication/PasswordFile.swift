@@ -40,8 +40,8 @@ public struct PasswordFile: Sendable {
         var entry = Entry()
         let name = Array(user.utf8)
         try forEachLine { _, bytes in
-            let isTheirs = bytes.starts(with: name) && bytes.count > name.count
-                && (bytes[bytes.startIndex + name.count] == UInt8(ascii: ":") || bytes[bytes.startIndex + name.count] == UInt8(ascii: "/"))
+            let next = bytes.dropFirst(name.count).first
+            let isTheirs = bytes.starts(with: name) && (next == UInt8(ascii: ":") || next == UInt8(ascii: "/"))
             guard isTheirs || entry.firstPassword == nil, let line = try? PasswordLine.parse(bytes) else { return }
             if entry.firstPassword == nil, line.password != .locked { entry.firstPassword = line.password }
             guard line.user == user else { return }
@@ -153,7 +153,8 @@ public struct PasswordFile: Sendable {
             written += count
         }
         let isWhole = written == text.count
-            && (isNew || fchown(file, information.st_uid, information.st_gid) == 0 && fchmod(file, information.st_mode & 0o777) == 0)
+            && (isNew || fchown(file, information.st_uid, information.st_gid) == 0
+                && fchmod(file, information.st_mode & 0o777) == 0)
             && fsync(file) == 0
         let error = errno
         close(file)

@@ -55,7 +55,9 @@ public struct PasswordLine: Sendable, Equatable {
             throw Malformed(reason: "the password is no hash that crypt(3) knows, and not {SCRAM-SHA-256}")
         }
         if name.count == 2 {
-            guard isLabel(name[1]) else { throw Malformed(reason: "the label is empty, or has a character that it must not have") }
+            guard isLabel(name[1]) else {
+                throw Malformed(reason: "the label is empty, or has a character that it must not have")
+            }
             guard fields.count <= 3 else { throw Malformed(reason: "an app password has name/label, password and expiry") }
             let expiry = fields.count == 3 && !fields[2].isEmpty ? fields[2] : nil
             let day = expiry.flatMap { Day($0) }

@@ -41,7 +41,8 @@ public enum StoredPassword: Sendable, Equatable {
     /// Takes as long as whoever made the hash wanted it to.
     public func matches(_ password: Secret) -> Bool {
         switch self {
-        case .crypt(let setting): Self.hash(password, setting: setting).map { Secret($0).matches(Secret(Array(setting.utf8))) } ?? false
+        case .crypt(let setting):
+            Self.hash(password, setting: setting).map { Secret($0).matches(Secret(Array(setting.utf8))) } ?? false
         case .scram(let verifier): verifier.matches(password)
         case .locked: false
         }

@@ -50,7 +50,9 @@ struct Password: ParsableCommand {
         @Option(help: "The user ID of the user's processes.") var uid: UInt32?
         @Option(help: "Their group ID; the user ID, if it is not given.") var gid: UInt32?
         @Option(help: ArgumentHelp("Where the user's mail is.", valueName: "directory")) var home: String?
-        @Flag(help: "Keep what crypt(3) makes (yescrypt) and not what SCRAM needs: slower to guess, but only good for PLAIN and LOGIN.")
+        @Flag(help: """
+            Keep what crypt(3) makes (yescrypt) and not what SCRAM needs: slower to guess, but only good for PLAIN and LOGIN.
+            """)
         var crypt = false
         @Option(help: "How often SCRAM's hash is repeated: what makes guessing slow, and each login of a client.")
         var iterations = 65_536
@@ -100,7 +102,8 @@ struct Password: ParsableCommand {
         @OptionGroup var output: FormatOptions
         @Argument(help: "The user's name.") var user: String
         @Argument(help: "What it is for, such as a device: letters, digits, \".\", \"-\" and \"_\".") var label: String
-        @Option(help: ArgumentHelp("The last day on which it is good, such as 2027-01-31.", valueName: "day")) var expires: String?
+        @Option(help: ArgumentHelp("The last day on which it is good, such as 2027-01-31.", valueName: "day"))
+        var expires: String?
 
         func validate() throws {
             try checkName(user)
@@ -160,10 +163,15 @@ struct Password: ParsableCommand {
                 } catch {
                     throw options.fail(error)
                 }
-                for problem in problems { Output.error(options.file + (problem.line.map { ":\($0)" } ?? "") + ": " + problem.reason) }
+                for problem in problems {
+                    Output.error(options.file + (problem.line.map { ":\($0)" } ?? "") + ": " + problem.reason)
+                }
                 let shown = lines.filter { user == nil || $0.user == user }
-                let told = output.json ? [JSON.array(shown.map { object($0, options.use) }).text] : table(shown, options.use).lines
-                told.forEach(Output.line)
+                if output.json {
+                    Output.line(JSON.array(shown.map { object($0, options.use) }).text)
+                } else {
+                    table(shown, options.use).lines.forEach(Output.line)
+                }
                 return problems.isEmpty ? Outcome.clean : Outcome.problems
             }
         }

@@ -48,7 +48,8 @@ extension Admission {
                     ?? ("\($0.network)" < "\($1.network)")
             },
             users: users.values.sorted {
-                Self.isWorse(($0.isRefused, $0.connections, $0.owed), ($1.isRefused, $1.connections, $1.owed)) ?? ($0.name < $1.name)
+                Self.isWorse(($0.isRefused, $0.connections, $0.owed), ($1.isRefused, $1.connections, $1.owed))
+                    ?? ($0.name < $1.name)
             })
     }
 

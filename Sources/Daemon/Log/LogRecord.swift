@@ -66,8 +66,8 @@ struct LogRecord {
 
     /// Fields whose values are numbers.
     private static let numbers: Set<String> = [
-        "appended", "bodies", "bytes", "commands", "copied", "count", "expunged", "fetched", "killed", "kind", "length", "messages",
-        "moved", "number", "process", "received", "seconds", "sent", "status",
+        "appended", "bodies", "bytes", "commands", "copied", "count", "expunged", "fetched", "killed", "kind", "length",
+        "messages", "moved", "number", "process", "received", "seconds", "sent", "status",
     ]
 
     /// An object (RFC 8259) in one line.
@@ -76,7 +76,8 @@ struct LogRecord {
     ///   - time: as RFC 3339 writes it.
     ///   - process: of whoever tells the event.
     func json(at time: String, process: Int32) -> String {
-        var object = "{\"time\":\"\(time)\",\"level\":\"\(level.rawValue)\",\"pid\":\(process),\"event\":\(JSONText.quoted(event))"
+        var object = "{\"time\":\"\(time)\",\"level\":\"\(level.rawValue)\",\"pid\":\(process)"
+            + ",\"event\":\(JSONText.quoted(event))"
         for field in fields {
             let number = Self.numbers.contains(field.name) ? Int(field.value) : nil
             object += ",\(JSONText.quoted(field.name)):" + (number.map { "\($0)" } ?? JSONText.quoted(field.value))
@@ -88,9 +89,10 @@ struct LogRecord {
 
     /// Names that mean something to the journal already (systemd.journal-fields(7)).
     private static let taken: Set<String> = [
-        "MESSAGE", "MESSAGE_ID", "PRIORITY", "EVENT", "CODE_FILE", "CODE_LINE", "CODE_FUNC", "ERRNO", "DOCUMENTATION", "TID", "UNIT",
-        "USER_UNIT", "INVOCATION_ID", "USER_INVOCATION_ID",
+        "MESSAGE", "MESSAGE_ID", "PRIORITY", "EVENT", "CODE_FILE", "CODE_LINE", "CODE_FUNC", "ERRNO", "DOCUMENTATION", "TID",
+        "UNIT", "USER_UNIT", "INVOCATION_ID", "USER_INVOCATION_ID",
     ]
+
     /// A message of the journal's native protocol: a field in each line, or, if its value has several, name, length and value.
     func journal(facility: Int) -> [UInt8] {
         var message: [UInt8] = []

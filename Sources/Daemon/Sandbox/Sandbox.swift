@@ -24,7 +24,9 @@ package struct Sandbox: Sendable {
     private let gateProgram: [sock_filter]
     private let sessionProgram: [sock_filter]
 
-    package init(_ policy: SandboxPolicy, canFilter: Bool = clinux_seccomp_can_kill_process() == 0, landlock: Landlock? = Landlock()) {
+    package init(
+        _ policy: SandboxPolicy, canFilter: Bool = clinux_seccomp_can_kill_process() == 0, landlock: Landlock? = Landlock()
+    ) {
         charsets = Self.findCharsets()
         gateProgram = SystemCallFilter.gate(process: SystemCallFilter.StandIn.process).program
         sessionProgram = SystemCallFilter.session(

@@ -55,15 +55,16 @@ extension Setting {
                 "A domain that users may write after their names, with an `@`; it is left out. `*` is any.",
                 default: "none"),
         Setting("sasl", nil, .oneOf("MECHANISM"), \.mechanisms, separator: ",",
-                "What AUTHENTICATE offers: `external` with --client-ca, `scram-sha-256-plus`, `scram-sha-256`, `plain` and `login`.",
+                "What AUTHENTICATE offers: `external` with --client-ca, `scram-sha-256-plus`, `scram-sha-256`, `plain` and "
+                    + "`login`.",
                 details: "A client takes the best one, and does not try another if that fails: so offer SCRAM only if all users "
                     + "have a password for it. Where `external` is the only one, LOGIN is refused too.",
                 default: "all, but SCRAM only if all users are in --password-file with a password for it and --pam is no"),
         Setting("client-ca", nil, .text("FILE"), \.clientAuthorities,
                 "A PEM file with the certificates of those who vouch for clients. With it, whoever shows such a certificate over "
                     + "TLS 1.3 may log in with AUTHENTICATE EXTERNAL, without a password.",
-                details: "It may hold lists of certificates that were revoked (CRL) too; if there is one, each authority must have "
-                    + "one. Nobody is turned away who has no certificate.",
+                details: "It may hold lists of certificates that were revoked (CRL) too; if there is one, each authority must "
+                    + "have one. Nobody is turned away who has no certificate.",
                 default: "none", [.needsFork]),
         Setting("certificate-name", nil, .oneOf("WHERE"), \.certificateName,
                 "Where a client's certificate says who the user is: `email`, an address of mail among the subject's alternative "
@@ -99,8 +100,8 @@ extension Setting {
                 "Connections of one user who has logged in.", [.needsFork]),
         Setting("replace-silent-after", nil, .time(0...604_800), \.replaceSilentAfter,
                 "How long a client must have been silent for its connection to give way to another of the same user who has "
-                    + "--max-connections-per-user of them: the one that has been silent for the longest is ended. With 0 none is, "
-                    + "and the new connection is refused.",
+                    + "--max-connections-per-user of them: the one that has been silent for the longest is ended. With 0 none "
+                    + "is, and the new connection is refused.",
                 details: "A client that is there repeats IDLE within 29 minutes; one that has lost its network says nothing.",
                 [.needsFork]),
         Setting("max-startups", nil, .startups, \.limits.startups,
@@ -113,10 +114,10 @@ extension Setting {
         Setting("address-prefix-ipv6", nil, .number("BITS", 16...128), \.limits.prefixIPv6,
                 "The same for IPv6, where a customer has a whole network.", [.needsFork]),
         Setting("allow", nil, .network, \.allowed, separator: ",",
-                "A network that may connect, such as `192.0.2.0/24` or `2001:db8::/32`; several may stand in one value, with commas "
-                    + "between them.",
-                details: "Of all networks here and in --deny that an address is in, the smallest decides; where one is in both, it "
-                    + "is denied. An address in none of them may connect unless any network is allowed.",
+                "A network that may connect, such as `192.0.2.0/24` or `2001:db8::/32`; several may stand in one value, with "
+                    + "commas between them.",
+                details: "Of all networks here and in --deny that an address is in, the smallest decides; where one is in both, "
+                    + "it is denied. An address in none of them may connect unless any network is allowed.",
                 default: "none, which is everybody", [.needsFork]),
         Setting("deny", nil, .network, \.denied, separator: ",", "A network that may not connect.",
                 default: "none", [.needsFork]),
@@ -162,7 +163,8 @@ extension Setting {
                 details: "In the Maildir it is a dot in any case. With the slash, a dot can be part of a level's name, and is "
                     + "stored in base64.", default: "a dot"),
         Setting("namespace-prefix", nil, .namespacePrefix, \.namespacePrefix,
-                "What clients have before the name of every mailbox but INBOX, as `INBOX.` with Courier; it ends in the separator.",
+                "What clients have before the name of every mailbox but INBOX, as `INBOX.` with Courier; it ends in the "
+                    + "separator.",
                 details: "For people who come from a server where it was so: their clients find every mailbox under the name "
                     + "that they know. Names are understood without it too.", default: "none"),
         Setting("special-use", nil, .specialMailbox, \.specialMailboxes,
@@ -201,7 +203,8 @@ extension Setting {
         Setting("log-level", nil, .oneOf("LEVEL"), \.logLevel,
                 "The least that is told: `trace`, `debug`, `info`, `notice`, `warning`, `error` or `critical`."),
         Setting("log-facility", nil, .oneOf("FACILITY"), \.logFacility,
-                "The facility in `syslog` and in the journal: `mail`, `daemon`, `auth`, `authpriv`, `user`, or `local0` to `local7`."),
+                "The facility in `syslog` and in the journal: `mail`, `daemon`, `auth`, `authpriv`, `user`, or `local0` to "
+                    + "`local7`."),
         Setting("reverse-lookups", nil, .yesOrNo, \.reverseLookups,
                 "With --fork: ask name services for the name of each client, and log it. Nobody is kept waiting by it.",
                 details: "It is logged as confirmed if the name leads back to the address.", [.needsFork]),
@@ -214,8 +217,8 @@ extension Setting {
                 details: "Whoever can connect can read them. They name no users and no addresses, but tell how many log in, and "
                     + "fail to.", default: "none", [.needsFork, .needsRestart]),
         Setting("trace", nil, .text("USER"), \.traced, separator: ",",
-                "A user whose sessions are written down from the login on, word by word but for passwords and literals, each in a "
-                    + "file of its own, to find what goes wrong between client and server.",
+                "A user whose sessions are written down from the login on, word by word but for passwords and literals, each in "
+                    + "a file of its own, to find what goes wrong between client and server.",
                 details: "The log tells the file. It ends after 64 MiB. Whose mail it is should know of it.", default: "none"),
         Setting("trace-directory", nil, .text("DIRECTORY"), \.traceDirectory,
                 "Where these files are. It must exist, and nobody else should be able to read it.",
