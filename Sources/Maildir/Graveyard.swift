@@ -17,20 +17,18 @@ enum Graveyard {
 
     static func fileName(_ uid: UInt32) -> [UInt8] { Array(String(uid).utf8) }
 
-    /// Removes messages that were put here more than so many seconds ago.
+    /// Removes messages that were put here more than so many seconds ago. The directory goes with all of them only, when nobody
+    /// else has the mailbox open: who is about to put a message into it must not find it gone.
     static func empty(_ directory: MailboxDirectory, olderThan age: Int64) {
         guard let graveyard = open(directory, create: false) else { return }
         let limit = now() / 1_000_000_000 - age
         var names: [[UInt8]] = []
-        var remaining = 0
         _ = forEachName(in: graveyard) { name, _ in
             if let status = graveyard.status(name), age == 0 || Int64(status.st_ctim.tv_sec) < limit {
                 names.append(Array(name))
-            } else {
-                remaining += 1
             }
         }
         for name in names { _ = graveyard.unlink(name) }
-        if remaining == 0 { _ = directory.root.removeDirectory(name) }
+        if age == 0 { _ = directory.root.removeDirectory(name) }
     }
 }

@@ -53,6 +53,8 @@ final class LockFile {
     /// From now on others know that a session has the mailbox open.
     func bePresent() {
         isPresent = clinux_lock(file.raw, Byte.presence.rawValue, 0, 1) == 0
+        // Not to stay alone, which `beginAlone` may have made us: nobody else could open the mailbox.
+        if !isPresent { leave() }
     }
 
     /// Whether no other session has the mailbox open. If so, none will before `endAlone()`: what is done in between, no other

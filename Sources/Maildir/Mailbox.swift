@@ -234,20 +234,36 @@ final class Mailbox {
                                                   id: state.log.header.mailboxID, uidNext: summary.uidNext)
     }
 
+    /// So many messages, more than most mailboxes get in a year, may have come after a backup.
+    private static let lostWithBackup: UInt64 = 100_000
+
+    /// Whether the log is not the file that it was: somebody has copied the mailbox, or put a backup of it back. Then UIDs may
+    /// have been given that neither it nor, if that was put back too, the account knows of.
+    private var isCopy: Bool {
+        guard let mark = directory.mark, mark.generation == state.log.header.generation else { return false }
+        return mark.inode != 0 && mark.inode != state.mark.inode
+    }
+
     /// Compares with what the account knows of the mailbox: a backup that was put back must not give UIDs a second time.
     private func compareWithAccount() throws(StoreError) {
         let header = state.log.header
         if let known = account.mailbox(directory.folder), known.uidValidity == header.uidValidity, known.id == header.mailboxID {
-            guard known.ceiling > state.summary.ceiling else { return }
+            guard known.ceiling > state.summary.ceiling || isCopy else { return }
             try locked { () throws(StoreError) in
-                guard let known = account.mailbox(directory.folder), known.ceiling > state.summary.ceiling else { return }
-                logger.warning(
-                    "The mailbox's files are older than they were; UIDs go on behind those that may have been given",
-                    metadata: ["uidnext": "\(state.summary.uidNext)", "now": "\(known.ceiling)"])
+                guard let known = account.mailbox(directory.folder) else { return }
+                let isOld = known.ceiling > state.summary.ceiling, isCopy = isCopy
+                guard isOld || isCopy else { return }
                 var transaction = newTransaction()
-                transaction.summary.uidNext = max(state.summary.uidNext, known.ceiling)
+                var next = max(state.summary.uidNext, known.ceiling)
+                if isCopy, next + Self.lostWithBackup < 1 << 32 { next += Self.lostWithBackup }
+                transaction.summary.uidNext = next
                 transaction.summary.modSequence = max(transaction.summary.modSequence, UInt64(max(now(), 0) / 1_000_000))
-                transaction.summary.ceiling = known.ceiling
+                transaction.summary.ceiling = max(state.summary.ceiling, known.ceiling)
+                logger.log(
+                    level: isOld ? .warning : .notice,
+                    isOld ? "The mailbox's files are older than they were; UIDs go on behind those that may have been given"
+                        : "The mailbox's files are a copy, or of a backup; UIDs go on behind those that may have been given",
+                    metadata: ["uidnext": "\(state.summary.uidNext)", "now": "\(next)"])
                 try commit(transaction)
             }
         } else {

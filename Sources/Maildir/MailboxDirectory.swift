@@ -71,13 +71,16 @@ final class MailboxDirectory {
     }
 }
 
-/// How far the log came, kept in the lock file: a log that falls short of it has lost something.
+/// How far the log came, and which file it was, kept in the lock file: a log that falls short of it has lost something, and one
+/// that is another file is a copy of it.
 struct LogMark {
     var generation: UInt64
     var length: UInt64
     var uidValidity: UInt32
     var uidNext: UInt64
     var modSequence: UInt64
+    /// The end of the log's inode number, which a copy of the files does not have; 0: not known.
+    var inode: UInt32
 
     static let byteCount = 48
     private static let form = SealedHeader("mark", byteCount: byteCount)
@@ -89,15 +92,17 @@ struct LogMark {
             writer.number(uidNext)
             writer.number(modSequence)
             writer.number(uidValidity)
+            writer.number(inode)
         }
     }
 
-    init(generation: UInt64, length: UInt64, uidValidity: UInt32, uidNext: UInt64, modSequence: UInt64) {
+    init(generation: UInt64, length: UInt64, uidValidity: UInt32, uidNext: UInt64, modSequence: UInt64, inode: UInt32) {
         self.generation = generation
         self.length = length
         self.uidValidity = uidValidity
         self.uidNext = uidNext
         self.modSequence = modSequence
+        self.inode = inode
     }
 
     init?(from bytes: UnsafeRawBufferPointer) {
@@ -107,6 +112,7 @@ struct LogMark {
         uidNext = reader.number()
         modSequence = reader.number()
         uidValidity = reader.number()
+        inode = reader.number()
         guard (1...1 << 32).contains(uidNext), modSequence < UInt64(Int64.max), generation < .max, uidValidity > 0
         else { return nil }
     }

@@ -42,7 +42,7 @@ struct MailboxState {
 
     var mark: LogMark {
         LogMark(generation: log.header.generation, length: UInt64(log.position), uidValidity: log.header.uidValidity,
-                uidNext: summary.uidNext, modSequence: summary.modSequence)
+                uidNext: summary.uidNext, modSequence: summary.modSequence, inode: UInt32(truncatingIfNeeded: log.inode.number))
     }
 
     static func keywords(from index: IndexFile) -> [Keyword] {

@@ -56,7 +56,7 @@ final class OpenMaildir: OpenMailbox {
         let directory = mailbox.directory
         let wasLast = directory.lockFile.beginAlone()
         Graveyard.empty(directory, olderThan: wasLast ? 0 : Graveyard.patience)
-        if let delay = mailbox.account.expungeDelay { UndeleteDirectory.purge(directory, delay: delay) }
+        if let delay = mailbox.account.expungeDelay { UndeleteDirectory.purge(directory, delay: delay, isAlone: wasLast) }
         directory.lockFile.leave()
         mailbox.onReload = nil
         onClose(mailbox, !isReadOnly && mailbox.isTidyingDue)

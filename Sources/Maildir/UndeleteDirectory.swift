@@ -68,8 +68,11 @@ enum UndeleteDirectory {
     /// Looked at so often at most: when a mailbox is closed, this mostly reads one small file.
     private static let interval: Int64 = 3600
 
-    /// Removes what was expunged more than `delay` seconds ago; all, and the directory, if it is 0.
-    static func purge(_ directory: MailboxDirectory, delay: Int64) {
+    /// Removes what was expunged more than `delay` seconds ago; all if it is 0.
+    ///
+    /// - Parameter isAlone: that no other session has the mailbox open. Else the directory stays: somebody may be about to put a
+    ///   message into it.
+    static func purge(_ directory: MailboxDirectory, delay: Int64, isAlone: Bool) {
         guard directory.root.status(name) != nil, let kept = open(directory, create: false) else { return }
         let time = now() / 1_000_000_000
         if delay > 0 {
@@ -84,10 +87,10 @@ enum UndeleteDirectory {
             if delay == 0 || entry.time < time - delay { names.append(entry.name) } else { remaining += 1 }
         }
         for name in names { _ = kept.unlink(name) }
-        if remaining == 0 {
+        if remaining == 0, isAlone {
             _ = kept.unlink(purgedName)
             _ = directory.root.removeDirectory(name)
-        } else if let file = kept.open(purgedName, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW) {
+        } else if delay > 0, let file = kept.open(purgedName, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW) {
             _ = Array("\(time)".utf8).withUnsafeBytes { file.write($0, at: 0) }
         }
     }

@@ -352,6 +352,29 @@ import Testing
         #expect(account.log.all.contains { $0.contains("older than they were") })
     }
 
+    @Test(arguments: [true, false])
+    func `A backup is put back, and no UID is given again`(_ isWhole: Bool) throws {
+        let account = try MaildirAccount()
+        let store = try account.openMaildir()
+        try store.create("x", use: nil)
+        try store.append("one\r\n", to: "x")
+        let backup = account.directory.path("backup"), what = isWhole ? account.path : account.folder("x").path
+        try FileManager.default.copyItem(atPath: what, toPath: backup)
+        let gone = try store.append("two\r\n", to: "x")
+        let before = try store.open("x", readOnly: true).highestModSequence
+        try FileManager.default.removeItem(atPath: what)
+        try FileManager.default.moveItem(atPath: backup, toPath: what)
+        let restored = try account.openMaildir(), x = try restored.open("x", readOnly: false)
+        #expect(x.uids == [1])
+        #expect(try restored.append("three\r\n", to: "x") > gone)
+        #expect(x.highestModSequence > before)
+        #expect(account.log.all.contains { $0.contains("of a backup") })
+        // That is seen once.
+        let count = account.log.all.count, next = try restored.open("x", readOnly: false).uidNext
+        #expect(try account.openMaildir().open("x", readOnly: false).uidNext == next)
+        #expect(account.log.all.count == count)
+    }
+
     @Test func `A session notices that its files were made anew under it`() throws {
         let scene = try Scene()
         let a = try scene.account.openStore().open(.inbox, readOnly: false)

@@ -34,6 +34,22 @@ import TestSupport
 
     var kept: [String] { ((try? FileManager.default.contentsOfDirectory(atPath: path + "/imapd.undelete")) ?? []).sorted() }
 
+    @Test func `Directories for expunged messages stay while somebody may put one there`() throws {
+        let store = try store()
+        try append(store, "one\n")
+        var a: (any OpenMailbox)? = try store.open(.inbox, readOnly: false)
+        var b: (any OpenMailbox)? = try self.store().open(.inbox, readOnly: false)
+        let directory = try #require(a as? OpenMaildir).mailbox.directory
+        let made = [Graveyard.open(directory, create: true), UndeleteDirectory.open(directory, create: true)]
+        b = nil
+        for handle in made { #expect(handle?.status()?.st_nlink ?? 0 > 0) }
+        #expect(try a?.expunge([UID(1)]) == [UID(1)])
+        #expect(kept.contains { $0.contains(".1..") })
+        a = nil
+        #expect(!FileManager.default.fileExists(atPath: path + "/imapd.expunged"))
+        _ = (a, b)
+    }
+
     @Test func `What was expunged can be seen and comes back as new, with all but its UID`() throws {
         let store = try store()
         let flags = FlagSet(system: [.seen, .deleted, .flagged], keywords: [Keyword("later")!, Keyword("$x")!])

@@ -76,7 +76,7 @@ public final class MailboxDump {
         }) else { return damage(LockFile.name, "no mark that verifies") }
         say("mark", ("generation", .number(mark.generation)), ("length", .number(mark.length)),
             ("uidvalidity", .number(UInt64(mark.uidValidity))), ("uidnext", .number(mark.uidNext)),
-            ("modseq", .number(mark.modSequence)))
+            ("modseq", .number(mark.modSequence)), ("inode", .number(UInt64(mark.inode))))
     }
 
     // MARK: Index
