@@ -94,7 +94,7 @@ import Testing
 
     /// What no role has any business with.
     @Test(arguments: [
-        SYS_execve, SYS_execveat, SYS_clone, SYS_clone3, SYS_socket, SYS_socketpair, SYS_bind, SYS_listen, SYS_accept4, SYS_kill,
+        SYS_execve, SYS_execveat, SYS_clone, SYS_socket, SYS_socketpair, SYS_bind, SYS_listen, SYS_accept4, SYS_kill,
         SYS_tkill, SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev, SYS_pidfd_getfd, SYS_pidfd_send_signal, SYS_setuid,
         SYS_setresuid, SYS_setgid, SYS_setgroups, SYS_capset, SYS_prctl, SYS_seccomp, SYS_chroot, SYS_mount, SYS_umount2,
         SYS_unshare, SYS_setns, SYS_pivot_root, SYS_open_by_handle_at, SYS_name_to_handle_at, SYS_memfd_create, SYS_io_uring_setup,

@@ -8,6 +8,10 @@
 //     escape lacking CALL[,CALL...] PROGRAM ARGUMENT...
 //
 // runs a program on a kernel that does not know some system calls.
+//
+//     escape contend
+//
+// has two threads of a forked process wait for each other.
 import Daemon
 import Glibc
 
@@ -15,6 +19,7 @@ let arguments = CommandLine.arguments
 switch arguments.dropFirst().first {
 case "lacking" where arguments.count >= 4:
     runWithout(arguments[2].split(separator: ",").compactMap { Int32($0) }, Array(arguments[3...]))
+case "contend": runContention()
 case let role? where arguments.count == 6:
     guard let scene = Scene(role, walls: arguments[2], user: arguments[3], mail: arguments[4], key: arguments[5]) else { exit(64) }
     scene.play()

@@ -120,6 +120,13 @@ void clinux_exit_without_memory(int status);
 /* What it sends before, to this socket, whose other end may be a child of its own; nothing to -1. `word` must live. */
 void clinux_set_last_word(int descriptor, const char *_Nonnull word, size_t size);
 
+/* fork(2), called by a thread that was made for it and has done nothing else. So the child's one thread is new to whatever keeps
+ * notes by thread. There `run` is called, and must not return; here it returns what fork(2) does, with errno. The caller's other
+ * variables are in the child's memory too, but not its stack's top: what `run` needs is in `context`. */
+pid_t clinux_fork_afresh(void (*_Nonnull run)(void *_Nullable), void *_Nullable context);
+/* The size of the child's stack, in bytes: what main threads have by default. It counts as data (RLIMIT_DATA). */
+enum { CLINUX_FRESH_STACK = 8 << 20 };
+
 /* Threads that this process and its children may begin allocate from one heap: each would else get its own, and it would stay
  * when they have ended. */
 void clinux_share_heap(void);

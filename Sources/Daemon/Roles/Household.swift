@@ -1,4 +1,5 @@
 import Authentication
+import CLinux
 import Gate
 import Glibc
 import IMAPSession
@@ -118,7 +119,8 @@ package final class Household {
     /// What children may have: what this process has, and something for themselves.
     private static func memory(_ settings: Settings) -> (gate: UInt, session: UInt) {
         let sizes = sizes()
-        return (sizes.addressSpace &+ 128 << 20, sizes.data &+ settings.sessionMemory)
+        let stack = UInt(CLINUX_FRESH_STACK)
+        return (sizes.addressSpace &+ stack &+ 128 << 20, sizes.data &+ stack &+ settings.sessionMemory)
     }
 
     /// Of this process, in bytes: all that is mapped, and what is writable of it and nobody else's (proc(5), /proc/self/statm).

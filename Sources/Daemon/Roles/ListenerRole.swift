@@ -192,8 +192,7 @@ struct ListenerRole {
             return giveUpHiring(error)
         }
         let page = pages.take()
-        let child = fork()
-        if child == 0 {
+        let child = forkAfresh { [pages, household] in
             pages.keep(only: page)              // what other sessions tell
             runMonitor(line: ends.child, page, household)
         }

@@ -1,0 +1,10 @@
+import TestSupport
+import Testing
+
+@Suite struct ForkAfreshTests {
+    @Test("threads of a forked process can wait for each other")
+    func threads() async throws {
+        let outcome = try await Program.beside("escape").run(["contend"])
+        #expect(outcome.status == 0, "\(outcome)")
+    }
+}
