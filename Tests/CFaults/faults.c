@@ -17,7 +17,7 @@
 
 #include "memory.h"
 
-static int is_armed, kind, error_number;
+static int is_armed, kind, error_number, only = -1;
 static long at, count, counts[FAULTS_CALLS], bytes[FAULTS_CALLS];
 static int64_t clock_shift;
 static void (*action)(void);
@@ -36,6 +36,7 @@ void faults_arm(long n, int what, int error) {
     is_armed = 1;
 }
 
+void faults_only(int call) { only = call; }
 void faults_disarm(void) { is_armed = 0; }
 void faults_pause(void) { memory_is_busy++; }
 void faults_resume(void) { memory_is_busy--; }
@@ -72,9 +73,18 @@ static int can_fail(enum faults_call call, int makes) {
 
 enum verdict { PASS, FAIL, HALF, TEAR };
 
+static void act(void) {
+    if (!action) return;
+    int code = errno;
+    faults_pause();
+    action();
+    faults_resume();
+    errno = code;
+}
+
 /* To be asked before every call. */
 static enum verdict ask(enum faults_call call, int makes) {
-    if (!is_armed || memory_is_busy) return PASS;
+    if (!is_armed || memory_is_busy || (only >= 0 && only != (int)call)) return PASS;
     count++;
     counts[call]++;
     if (at == 0 || count < at || (count > at && kind != FAULTS_FAIL_ON)) return PASS;
@@ -87,14 +97,12 @@ static enum verdict ask(enum faults_call call, int makes) {
     case FAULTS_TEAR: return TEAR;
     case FAULTS_SHORT: return call == FAULTS_WRITE ? HALF : PASS;
     case FAULTS_ACT:
-        if (action) {
-            int code = errno;
-            faults_pause();
-            action();
-            faults_resume();
-            errno = code;
-        }
+        act();
         return PASS;
+    case FAULTS_ACT_AND_FAIL:
+        act();
+        errno = error_number;
+        return FAIL;
     case FAULTS_FAIL: case FAULTS_FAIL_ON:
         if (!can_fail(call, makes)) return PASS;
         errno = error_number;

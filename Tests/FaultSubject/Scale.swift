@@ -46,14 +46,14 @@ final class Scale {
 
     func messages(_ count: Int) throws {
         for part in ["", "/cur", "/new", "/tmp"] { mkdir(path + part, 0o700) }
-        Disk.write(Texts.bytes("one").filter { $0 != 0x0D }, to: path + "/first")
+        Disk.write(Texts.stored("one"), to: path + "/first")
         // As many names of one file as a file may have.
         var source = "/first"
         for index in 0..<count {
             let name = "/cur/\(1_000_000_000 + index).M1P1Q\(index).host,S=116,W=121:2,S"
             if index % 60_000 == 0 {
                 source = "/first\(index)"
-                Disk.write(Texts.bytes("one").filter { $0 != 0x0D }, to: path + source)
+                Disk.write(Texts.stored("one"), to: path + source)
             }
             link(path + source, path + name)
         }

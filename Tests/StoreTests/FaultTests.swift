@@ -2,13 +2,24 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `FaultSubject` does all that a session can do to a Maildir, and at one system call something goes wrong: the process is
-/// killed, the power fails, the disk is full, another program is at work. What was acknowledged must be there afterwards, whole
-/// and with its UID, and the mailboxes must serve.
+/// `FaultSubject` does all that a session can do to a Maildir, and something goes wrong meanwhile: the process is killed, the
+/// power fails, the disk is full, another program or another session is at work, files of ours are damaged. What was
+/// acknowledged must be there afterwards, whole and with its UID, and the mailboxes must serve.
 ///
-/// `IMAPD_TEST_THOROUGHNESS=100` tries every system call.
+/// Each run begins elsewhere, and says where. `IMAPD_TEST_THOROUGHNESS=100` tries every system call and every damage once, and a
+/// hundred times as many random scripts.
 @Suite struct FaultTests {
     private static let subject = Program.beside("FaultSubject")
+
+    /// Runs it, and returns how many rounds there were, and in how many of them something did go wrong.
+    private func run(_ arguments: String...) async throws -> (rounds: Int, hits: Int) {
+        let directory = try TemporaryDirectory(inMemory: true)
+        let outcome = try await Self.subject.run([directory.path("")] + arguments, deadline: .seconds(900 * thoroughness))
+        #expect(outcome.status == 0, "\(outcome)")
+        let words = outcome.output.split(separator: "\n").last?.split { $0 == " " || $0 == "," } ?? []
+        try #require(words.first == "rounds" && words.count == 6, "\(outcome)")
+        return (Int(words[1]) ?? 0, Int(words[3]) ?? 0)
+    }
 
     /// What goes wrong, and at each how-many-th system call.
     struct Plan: Sendable, CustomTestStringConvertible {
@@ -31,23 +42,34 @@ import Testing
 
     @Test(arguments: plans)
     func `Whatever goes wrong, what was acknowledged is there`(_ plan: Plan) async throws {
-        let directory = try TemporaryDirectory(inMemory: true)
         let stride = max(1, plan.stride / thoroughness)
         // Another place to begin with each time, so that in the end every call has had its turn.
         let first = Int.random(in: 1...stride)
-        let outcome = try await Self.subject.run(
-            [directory.path(""), "sweep", plan.fault, "\(first)", "\(stride)", "\(plan.seed)"], deadline: .seconds(3600))
-        #expect(outcome.status == 0, "\(outcome)")
-        let words = outcome.output.split(separator: "\n").last?.split(separator: " ").map(String.init) ?? []
-        #expect(words.first == "rounds")
+        let (rounds, hits) = try await run("sweep", plan.fault, "\(first)", "\(stride)", "\(plan.seed)")
         // The faults did happen.
-        let rounds = Int(words[1].dropLast()) ?? 0, hits = Int(words[3].dropLast()) ?? 0
         #expect(rounds > 800 / stride)
         switch plan.fault {
-        case "kill", "tear", "cut": #expect(hits >= rounds - 4, "\(outcome)")
-        case "noSpaceOn", "ioOn", "filesOn": #expect(hits > rounds / 2, "\(outcome)")
+        case "kill", "tear", "cut": #expect(hits >= rounds - 4)
+        case "noSpaceOn", "ioOn", "filesOn": #expect(hits > rounds / 2)
         default: break
         }
+    }
+
+    @Test(arguments: 1...4)
+    func `Whatever sessions do, alone or beside others, what was acknowledged is there`(_ part: Int) async throws {
+        let count = 300 * thoroughness
+        let (rounds, hits) = try await run("random", "\(UInt32.random(in: .min ... .max))", "\(count)")
+        #expect(rounds == count && hits > rounds / 3)
+    }
+
+    @Test func `Whatever happens to the files beside messages, no message is lost, and no UID given again`() async throws {
+        let stride = max(1, 60 / thoroughness)
+        let (rounds, _) = try await run("damage", "\(Int.random(in: 1...stride))", "\(stride)")
+        #expect(rounds > 20_000 / stride)
+    }
+
+    @Test func `What a log could not keep is not given again to who had read it`() async throws {
+        #expect(try await run("taken-back").rounds == 3)
     }
 
     @Test func `Every kind of system call is counted`() async throws {

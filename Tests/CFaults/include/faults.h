@@ -29,6 +29,8 @@ enum faults_kind {
     FAULTS_FAIL_ON,
     /* Calls the function of `faults_set_action` before the call. */
     FAULTS_ACT,
+    /* The same, and the call fails. */
+    FAULTS_ACT_AND_FAIL,
     /* A power cut before the call: what was not synced is lost, then SIGKILL. */
     FAULTS_CUT,
 };
@@ -36,6 +38,8 @@ enum faults_kind {
 /* From now on the `at`-th call (1 is the next) is the one. 0: none. */
 void faults_arm(long at, int kind, int error);
 void faults_disarm(void);
+/* From now on only calls of this function count; -1: of all. */
+void faults_only(int call);
 
 /* What is done in between is another program's: it is not counted, and outlives a power cut. */
 void faults_pause(void);
