@@ -22,8 +22,8 @@ let package = Package(
         // C: what Swift cannot call.
         .target(name: "CLinux"),
         .target(name: "COpenSSL", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
-        .target(name: "CPAM", linkerSettings: [.linkedLibrary("pam")]),
-        .target(name: "CCrypt", linkerSettings: [.linkedLibrary("crypt")]),
+        .target(name: "CPAM"),
+        .target(name: "CCrypt"),
 
         // Values, and bytes in, bytes out: no I/O.
         .target(name: "IMAPTypes"),

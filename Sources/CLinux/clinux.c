@@ -120,8 +120,8 @@ void clinux_release_free_memory(void) { malloc_trim(0); }
 void clinux_release_free_stack(void) {
     /* What lies below is never used again before it is written; the red zone and the frames of this call are spared. Of a
      * range that is mapped in part, that part goes. */
-    const uintptr_t page = 4096, depth = 512 << 10;
-    uintptr_t end = ((uintptr_t)__builtin_frame_address(0) & ~(page - 1)) - page;
+    const uintptr_t page = 4096, depth = 512 << 10, spared = 1024;
+    uintptr_t end = ((uintptr_t)__builtin_frame_address(0) - spared) & ~(page - 1);
     madvise((void *)(end - depth), depth, MADV_DONTNEED);
 }
 

@@ -171,6 +171,9 @@ public struct AccountDirectory: Sendable {
         return Account(name: line.user, uid: owner.uid, gid: owner.gid, groups: [owner.gid], home: owner.home)
     }
 
+    /// Has the system's name services ready, for processes that are forked from this one: they load modules of their own.
+    public static func loadNameServices() { _ = Account(named: "root") }
+
     private func systemAccount(_ user: String) throws(Refused) -> Account {
         guard let account = Account(named: user) else { throw Refused(.disabled, "the system knows no such user") }
         guard account.uid != 0 else { throw Refused(.disabled, "root has no mail here") }

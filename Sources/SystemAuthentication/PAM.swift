@@ -38,16 +38,17 @@ public enum PAM {
         defer { conversation.deallocate() }
         conversation.initialize(to: pam_conv(conv: converse, appdata_ptr: UnsafeMutableRawPointer(mutating: password)))
         if let prepared = PreparedPAM.take(service) {
-            var attempt = Attempt(handle: prepared)
+            var attempt = Attempt(handle: prepared.handle, library: prepared.library)
             try attempt.adopt(conversation, user: user)
             return try attempt.run(peer: peer, asksForPassword: password != nil, opensSession: service.opensSession)
         }
+        guard let library else { throw Failure(verdict: .unavailable, reason: "libpam cannot be loaded") }
         var handle: OpaquePointer?
         let status = start(service, user: user, conversation, &handle)
         guard status == PAM_SUCCESS, let handle else {
-            throw Failure(verdict: .unavailable, reason: "pam_start: \(String(cString: pam_strerror(nil, status)))")
+            throw Failure(verdict: .unavailable, reason: "pam_start: \(words(status, nil, library))")
         }
-        var attempt = Attempt(handle: handle)
+        var attempt = Attempt(handle: handle, library: library)
         return try attempt.run(peer: peer, asksForPassword: password != nil, opensSession: service.opensSession)
     }
 
@@ -56,40 +57,56 @@ public enum PAM {
         _ service: AccountDirectory.PAMService, user: String?, _ conversation: UnsafePointer<pam_conv>,
         _ handle: inout OpaquePointer?
     ) -> Int32 {
-        guard let directory = service.directory else { return pam_start(service.name, user, conversation, &handle) }
-        return pam_start_confdir(service.name, user, conversation, directory, &handle)
+        guard let library else { return PAM_OPEN_ERR }
+        guard let directory = service.directory else { return library.start(service.name, user, conversation, &handle) }
+        return library.start_confdir(service.name, user, conversation, directory, &handle)
+    }
+
+    /// Linux-PAM; `nil` if it cannot be loaded. Asked for where PAM is asked only, as it stays.
+    static let library: cpam? = {
+        withUnsafeTemporaryAllocation(of: cpam.self, capacity: 1) { functions in
+            cpam_load(functions.baseAddress!) == 0 ? functions[0] : nil
+        }
+    }()
+
+    private static func words(_ status: Int32, _ handle: OpaquePointer?, _ library: cpam) -> String {
+        library.strerror(handle, status).map { String(cString: $0) } ?? "\(status)"
     }
 
     private struct Attempt: ~Copyable {
         let handle: OpaquePointer
+        let library: cpam
         var status = PAM_SUCCESS
         private let silent = Int32(bitPattern: UInt32(PAM_SILENT))
 
-        init(handle: OpaquePointer) { self.handle = handle }
+        init(handle: OpaquePointer, library: cpam) {
+            self.handle = handle
+            self.library = library
+        }
 
-        deinit { pam_end(handle, status) }
+        deinit { _ = library.end(handle, status) }
 
         /// For a handle that was made before it was known for whom.
         mutating func adopt(_ conversation: UnsafePointer<pam_conv>, user: String) throws(Failure) {
-            try must("pam_set_item", pam_set_item(handle, PAM_CONV, conversation))
-            try must("pam_set_item", pam_set_item(handle, PAM_USER, user))
+            try must("pam_set_item", library.set_item(handle, PAM_CONV, conversation))
+            try must("pam_set_item", library.set_item(handle, PAM_USER, user))
         }
 
         mutating func run(peer: String, asksForPassword: Bool, opensSession: Bool) throws(Failure) -> String {
-            try must("pam_set_item", pam_set_item(handle, PAM_RHOST, peer))
-            try must("pam_set_item", pam_set_item(handle, PAM_TTY, "imap"))
-            try must("pam_set_item", pam_set_item(handle, PAM_FAIL_DELAY, unsafeBitCast(Self.noDelay, to: UnsafeRawPointer.self)))
+            try must("pam_set_item", library.set_item(handle, PAM_RHOST, peer))
+            try must("pam_set_item", library.set_item(handle, PAM_TTY, "imap"))
+            try must("pam_set_item", library.set_item(handle, PAM_FAIL_DELAY, unsafeBitCast(Self.noDelay, to: UnsafeRawPointer.self)))
 
             if asksForPassword {
-                try must("pam_authenticate", pam_authenticate(handle, silent | Int32(PAM_DISALLOW_NULL_AUTHTOK)))
+                try must("pam_authenticate", library.authenticate(handle, silent | Int32(PAM_DISALLOW_NULL_AUTHTOK)))
             }
-            try must("pam_acct_mgmt", pam_acct_mgmt(handle, silent | Int32(PAM_DISALLOW_NULL_AUTHTOK)))
+            try must("pam_acct_mgmt", library.acct_mgmt(handle, silent | Int32(PAM_DISALLOW_NULL_AUTHTOK)))
             let user = try canonicalUser()
             guard opensSession else { return user }
-            try must("pam_setcred", pam_setcred(handle, silent | Int32(PAM_ESTABLISH_CRED)))
-            defer { pam_setcred(handle, silent | Int32(PAM_DELETE_CRED)) }
-            try must("pam_open_session", pam_open_session(handle, silent))
-            pam_close_session(handle, silent)
+            try must("pam_setcred", library.setcred(handle, silent | Int32(PAM_ESTABLISH_CRED)))
+            defer { _ = library.setcred(handle, silent | Int32(PAM_DELETE_CRED)) }
+            try must("pam_open_session", library.open_session(handle, silent))
+            _ = library.close_session(handle, silent)
             return user
         }
 
@@ -99,7 +116,7 @@ public enum PAM {
 
         private func canonicalUser() throws(Failure) -> String {
             var item: UnsafeRawPointer?
-            guard pam_get_item(handle, PAM_USER, &item) == PAM_SUCCESS, let item else {
+            guard library.get_item(handle, PAM_USER, &item) == PAM_SUCCESS, let item else {
                 throw Failure(verdict: .unavailable, reason: "PAM names no user")
             }
             return String(cString: item.assumingMemoryBound(to: CChar.self))
@@ -109,7 +126,7 @@ public enum PAM {
             self.status = status
             guard status != PAM_SUCCESS else { return }
             throw Failure(
-                verdict: PAM.verdict(status), reason: "\(function): \(String(cString: pam_strerror(handle, status)))")
+                verdict: PAM.verdict(status), reason: "\(function): \(PAM.words(status, handle, library))")
         }
     }
 

@@ -7,7 +7,8 @@ import Glibc
 /// It is good as long as nothing in the directory of PAM's services has changed.
 public struct PreparedPAM {
     private let service: AccountDirectory.PAMService
-    private let handle: OpaquePointer
+    let handle: OpaquePointer
+    let library: cpam
     private let files: [(path: String, stamp: Stamp)]
 
     /// In one process only: whoever is forked from it has one of its own.
@@ -27,14 +28,19 @@ public struct PreparedPAM {
         prepared = PreparedPAM(service)
     }
 
-    /// The conversation, for the one who can have it; `nil` if a new one must be begun.
-    static func take(_ service: AccountDirectory.PAMService) -> OpaquePointer? {
-        guard let mine = prepared, mine.service == service, mine.files.allSatisfy({ Stamp(of: $0.path) == $0.stamp }) else {
-            return nil
-        }
-        prepared = nil
-        return mine.handle
+    /// Prepares it anew if its files have changed.
+    public static func renew(_ service: AccountDirectory.PAMService) {
+        if let prepared, !prepared.isFresh { prepare(service) }
     }
+
+    /// The conversation, for the one who can have it; `nil` if a new one must be begun.
+    static func take(_ service: AccountDirectory.PAMService) -> PreparedPAM? {
+        guard let mine = prepared, mine.service == service, mine.isFresh else { return nil }
+        prepared = nil
+        return mine
+    }
+
+    private var isFresh: Bool { files.allSatisfy { Stamp(of: $0.path) == $0.stamp } }
 
     private init?(_ service: AccountDirectory.PAMService) {
         // Looked at before they are read: what changes meanwhile is seen as changed.
@@ -43,8 +49,11 @@ public struct PreparedPAM {
         defer { conversation.deallocate() }
         conversation.initialize(to: pam_conv(conv: { _, _, _, _ in PAM_CONV_ERR }, appdata_ptr: nil))
         var handle: OpaquePointer?
-        guard PAM.start(service, user: nil, conversation, &handle) == PAM_SUCCESS, let handle, !files.isEmpty else { return nil }
+        guard let library = PAM.library, !files.isEmpty,
+              PAM.start(service, user: nil, conversation, &handle) == PAM_SUCCESS, let handle
+        else { return nil }
         self.service = service
+        self.library = library
         self.handle = handle
     }
 

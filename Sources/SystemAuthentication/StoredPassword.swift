@@ -32,9 +32,16 @@ public enum StoredPassword: Sendable, Equatable {
         }
     }
 
+    /// `nil` if it cannot be loaded.
+    private static let library: ccrypt? = {
+        withUnsafeTemporaryAllocation(of: ccrypt.self, capacity: 1) { functions in
+            ccrypt_load(functions.baseAddress!) == 0 ? functions[0] : nil
+        }
+    }()
+
     /// Whether crypt(3) of this machine can say who has the password.
     private static func isKnown(setting: String) -> Bool {
-        let status = crypt_checksalt(setting)
+        guard let status = library?.check(setting) else { return false }
         return status == CRYPT_SALT_OK || status == CRYPT_SALT_METHOD_LEGACY || status == CRYPT_SALT_TOO_CHEAP
     }
 
@@ -59,8 +66,9 @@ public enum StoredPassword: Sendable, Equatable {
                 free(memory)
             }
         }
+        guard let library else { return nil }
         return password.withCString { text in
-            crypt_ra(text, setting, &memory, &size).map { Array(String(cString: $0).utf8) }
+            library.hash(text, setting, &memory, &size).map { Array(String(cString: $0).utf8) }
         }
     }
 
@@ -68,7 +76,7 @@ public enum StoredPassword: Sendable, Equatable {
 
     /// yescrypt, at the cost that this machine's crypt(3) recommends. `nil` if the password is longer than crypt(3) takes.
     public static func yescrypt(_ password: Secret) -> StoredPassword? {
-        guard let salt = crypt_gensalt_ra("$y$", 0, nil, 0) else { return nil }
+        guard let salt = library?.salt("$y$", 0, nil, 0) else { return nil }
         defer { free(salt) }
         return hash(password, setting: String(cString: salt)).map { .crypt(String(decoding: $0, as: UTF8.self)) }
     }

@@ -51,14 +51,23 @@ final class ForkedDaemon: Sendable {
 
     var listener: ProcessView { ProcessView(daemon.child.pid) }
 
-    /// What it has forked, but for those that wait for a client.
+    /// What it has forked, but for those that wait for a client, and for what they are forked from.
     var busy: [ProcessView] {
         // Between fork(2) and its first line, a child still has the title of its parent.
-        listener.descendants.filter { !$0.title.hasPrefix("imapd: spare") && $0.title != listener.title }
+        listener.descendants.filter {
+            !$0.title.hasPrefix("imapd: spare") && $0.title != listener.title && $0.title != "imapd: keeper"
+        }
     }
 
     /// Monitors and gates that wait for a client.
-    var spares: [ProcessView] { listener.descendants.filter { $0.title.hasPrefix("imapd: spare") } }
+    var spares: [ProcessView] {
+        listener.descendants.filter { ["imapd: spare monitor", "imapd: spare gate"].contains($0.title) }
+    }
+
+    /// Where monitors ask: the one socket that the listener shares with them.
+    func questionSockets() -> Set<String> {
+        processes("spare monitor").reduce(into: []) { $0.formUnion(listener.sockets.intersection($1.sockets)) }
+    }
 
     func processes(_ role: String) -> [ProcessView] {
         listener.descendants.filter { $0.title.hasPrefix("imapd: \(role)") && !$0.isZombie }
@@ -69,6 +78,21 @@ final class ForkedDaemon: Sendable {
         let found = processes(role)
         try #require(found.count == 1, "\(role): \(listener.descendants.map(\.title))\n\(daemon.log)", sourceLocation: location)
         return found[0]
+    }
+}
+
+extension ProcessView {
+    var sockets: Set<String> { Set(descriptors.values.filter { $0.hasPrefix("socket:") }) }
+
+    /// Sockets of its network that listen for TCP connections (proc(5)).
+    var listeningSockets: Set<String> {
+        let tables = ["net/tcp", "net/tcp6"].map { whole($0) ?? "" }
+        return tables.reduce(into: []) { found, table in
+            for line in table.split(separator: "\n").dropFirst() {
+                let words = line.split(separator: " ")
+                if words.count > 9, words[3] == "0A" { found.insert("socket:[\(words[9])]") }
+            }
+        }
     }
 }
 

@@ -170,6 +170,7 @@ import Transport
             if let answer = Answer(wire: bytes) { #expect(answer.wire == bytes) }
             if let order = Order(wire: bytes) { #expect(order.wire == bytes) }
             if let report = Report(wire: bytes) { #expect(Report(wire: report.wire) == report) }
+            _ = AuthenticatorQuestion.parse(bytes)
             if let result = AuthenticatorResult(wire: bytes) { #expect(AuthenticatorResult(wire: result.wire) == result) }
         }
     }

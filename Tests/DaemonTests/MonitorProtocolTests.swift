@@ -290,11 +290,33 @@ import Transport
         let account = Account(name: "ada", uid: 1000, gid: 1001, groups: [1001, 8, 65_534], home: "/home/ada")
         for result in [AuthenticatorResult.accepted(.init(account: account)), .accepted(.init(account: account, label: "phone", serverFinal: [1, 2])),
                        .challenge(Array("r=".utf8)), .refused(.rejected, reason: "no"), .refused(.expired, reason: "old"),
-                       .refused(.disabled, reason: "closed"), .refused(.unavailable, reason: "")] {
+                       .refused(.disabled, reason: "closed"), .refused(.unavailable, reason: ""), .crashed(signal: 11)] {
             let wire = result.wire
             #expect(AuthenticatorResult(wire: wire) == result)
             for count in wire.indices { #expect(AuthenticatorResult(wire: Array(wire.prefix(count))) == nil) }
             #expect(AuthenticatorResult(wire: wire + [0]) == nil)
         }
+    }
+
+    @Test func questionRoundTrip() throws {
+        let credentials = try #require(Credentials(user: Array("ada".utf8), password: Secret(Array("pass word".utf8))))
+        let attempt = SCRAMAttempt(clientFirst: Array("n,,n=ada,r=12345678".utf8), isPlus: false, binding: [1, 2])
+        for question in [AuthenticatorQuestion.password(credentials), .opening(attempt), .certified(user: "ada"),
+                         .clientFinal([1, 2, 3], attempt, challenge: [4, 5])] {
+            let wire = question.wire(from: "192.0.2.1")
+            let (heard, host) = try #require(AuthenticatorQuestion.parse(wire))
+            #expect(host == "192.0.2.1" && heard.wire(from: host) == wire)
+            for count in wire.indices { #expect(AuthenticatorQuestion.parse(Array(wire.prefix(count))) == nil) }
+            #expect(AuthenticatorQuestion.parse(wire + [0]) == nil)
+        }
+        let longest = SCRAMAttempt(
+            clientFirst: [UInt8](repeating: 65, count: SCRAM.longestMessage), isPlus: true,
+            binding: [UInt8](repeating: 1, count: SCRAMAttempt.longestBinding))
+        let question = AuthenticatorQuestion.clientFinal(
+            [UInt8](repeating: 66, count: SCRAM.longestMessage + 1), longest,
+            challenge: [UInt8](repeating: 67, count: Answer.longestMessage))
+        let wire = question.wire(from: String(repeating: "f", count: 64))
+        #expect(wire.count <= AuthenticatorQuestion.longest && AuthenticatorQuestion.parse(wire) != nil)
+        #expect(AuthenticatorQuestion.parse(question.wire(from: String(repeating: "f", count: 65))) == nil)
     }
 }

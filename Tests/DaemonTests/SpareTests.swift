@@ -54,9 +54,9 @@ struct SpareTests {
         let most = daemon.listener.limit("Max open files")!
         #expect(most.soft == most.hard, "it has a line for each connection")
 
-        // It has neither sockets that listen, nor the other children's lines.
-        let listener = Set(daemon.listener.descriptors.values.filter { $0.hasPrefix("socket:") })
-        #expect(listener.isDisjoint(with: monitor.descriptors.values), "\(monitor.descriptors)")
+        // It has neither sockets that listen, nor the other children's lines; but that where it can ask.
+        let shared = daemon.listener.sockets.intersection(monitor.sockets)
+        #expect(shared.count == 1 && shared.isDisjoint(with: daemon.listener.listeningSockets), "\(monitor.descriptors)")
         #expect(try !monitor.memoryHolds(daemon.certificate.secrets()), "the private key is for gates")
     }
 
@@ -69,6 +69,9 @@ struct SpareTests {
         for process in daemon.listener.descendants + [daemon.listener] {
             for socket in Set(process.descriptors.values) where socket.hasPrefix("socket:") { holders[socket, default: 0] += 1 }
         }
+        // All monitors ask at one socket, and the listener keeps its other end.
+        let shared = daemon.questionSockets().union(try daemon.process("keeper").sockets)
+        for socket in shared { holders[socket] = nil }
         // The client's socket is the monitor's and the gate's, each end of a channel or line is one process's.
         #expect(holders.values.filter { $0 > 2 }.isEmpty, "\(holders)")
         #expect(holders.values.filter { $0 == 2 }.count == clients.count, "\(holders)")

@@ -12,6 +12,20 @@ public struct ProcessView: Sendable, Hashable {
         return String(decoding: data, as: UTF8.self)
     }
 
+    /// Of `/proc/PID`, whole: the kernel gives it piece by piece.
+    public func whole(_ file: String) -> String? {
+        let descriptor = open("/proc/\(pid)/\(file)", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var text: [UInt8] = [], buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = read(descriptor, &buffer, buffer.count)
+            guard count > 0 else { break }
+            text += buffer[..<count]
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+
     /// As ps(1) shows it.
     public var title: String {
         (text("cmdline") ?? "").split(separator: "\0").joined(separator: " ")

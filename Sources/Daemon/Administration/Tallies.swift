@@ -30,7 +30,7 @@ struct Tallies {
             }
         }
         for reason in AdmissionRefusal.reasons { refusals[reason] = 0 }
-        for role in ["gate", "monitor", "session"] { crashes[role] = 0 }
+        for role in ["gate", "keeper", "monitor", "session"] { crashes[role] = 0 }
     }
 
     mutating func login(_ result: Answer.Outcome, _ mechanism: LoginAttempt.Mechanism) {

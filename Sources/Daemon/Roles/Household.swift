@@ -41,6 +41,8 @@ package final class Household {
     /// Descriptors that a process may have, as the daemon was started: its listener may have as many as it can get.
     let descriptorLimit: UInt
     var policy: LoginPolicy
+    /// Where children have somebody ask PAM and the password file.
+    var keeper = QuestionSocket.none
     private(set) var accounts: AccountChoice
     package var sandbox: Sandbox
     /// Those who are believed when they tell for whom they connect.

@@ -28,8 +28,9 @@ extension ListenerRole {
         exchange(before, for: preparation.listeners)
         household.renew(preparation)
         admission.change(household.settings.admission)
-        if let service = household.accounts.directory.pam { PreparedPAM.prepare(service) }
         clinux_seal_heap()
+        keepers.renew(household)
+        hireKeeper()
         // Those that wait know the old ones.
         children.dismissSpares()
         watch(preparation.certificates)

@@ -12,7 +12,6 @@ func runForking(_ preparation: Preparation) throws(StartErrors) {
     guard let gateAccount = preparation.gateAccount else { preconditionFailure("there is no account for the gate") }
     let manager = ServiceManager.takeFromEnvironment()
     cleanEnvironment()
-    if let service = preparation.accounts.directory.pam { PreparedPAM.prepare(service) }
     let household = try Household(preparation, gateAccount: gateAccount, manager: manager)
     rehearse(household)
     rehearseRoles(household)
@@ -28,9 +27,9 @@ func runForking(_ preparation: Preparation) throws(StartErrors) {
     defer { pidFile?.remove() }
     clinux_share_heap()                         // for sessions with several readers
     clinux_seal_heap()
+    var listener = ListenerRole(household: household, doors: preparation.doors)
     // Whoever waits for these lines may look at us now.
     announce(preparation)
-    var listener = ListenerRole(household: household, doors: preparation.doors)
     listener.watch(preparation.certificates)
     listener.run()
 }
@@ -51,6 +50,8 @@ struct ListenerRole {
     let watchSet: Int32
     /// The monitors, later sessions, that are alive, and whom they serve.
     var children: Children
+    /// Who forks authenticators.
+    var keepers = Keepers()
     /// Until then no process is forked ahead: the last one ended before it had a client.
     private var truce = Deadline(after: .zero)
     var admission: Admission
@@ -81,6 +82,8 @@ struct ListenerRole {
         admission = Admission(household.settings.admission)
         pages = SessionPages(count: household.settings.maxConnections + household.settings.spares)
         desk = Desk(doors, watchSet: watchSet)
+        keepers.renew(household)
+        hireKeeper()
     }
 
     mutating func run() {
@@ -115,6 +118,7 @@ struct ListenerRole {
                 }
             }
             if isStopping { return end() }
+            if keepers.due.milliseconds == 0 { hireKeeper() }
             // Nothing is forked ahead while somebody waits.
             if !isBusy, lacksSpares, truce.milliseconds == 0 { _ = hire() }
         }
@@ -179,8 +183,12 @@ struct ListenerRole {
     /// For epoll_wait(2), in milliseconds.
     private var timeout: Int32 {
         // -1, which is for ever, is the largest of all.
-        let first = [warningDue, watchdogDue].map { UInt32(bitPattern: $0.milliseconds) }.min() ?? .max
+        let first = [warningDue, watchdogDue, keepers.due].map { UInt32(bitPattern: $0.milliseconds) }.min() ?? .max
         return Int32(bitPattern: lacksSpares ? min(first, UInt32(bitPattern: truce.milliseconds)) : first)
+    }
+
+    mutating func hireKeeper() {
+        keepers.hire(household) { [pages] in pages.keep(only: nil) }
     }
 
     /// Forks a monitor, which waits for a client.
@@ -304,6 +312,7 @@ struct ListenerRole {
             while case .message(let report, _) = children.hear(process) { heed(report, of: process) }
             // An orphan is a gate whose monitor has ended.
             guard let child = children.remove(process) else {
+                if keepers.remove(process) { tellOfKeeper(ProcessEnd(status: status), process) }
                 desk.remove(process)
                 freePages()
                 continue
@@ -346,6 +355,21 @@ struct ListenerRole {
         }
     }
 
+    /// One that ends by itself has nobody left who could ask it.
+    private mutating func tellOfKeeper(_ end: ProcessEnd, _ process: pid_t) {
+        guard end != .exited(0) else { return }
+        if end.isCrash { tallies.crash("keeper") }
+        var metadata: Logger.Metadata = ["peer": "none", "process": "\(process)", "role": "keeper"]
+        switch end {
+        case .exited(let status):
+            metadata["status"] = "\(status)"
+            logger.error("process failed", metadata: metadata)
+        case .killed(let signal):
+            metadata["signal"] = "\(ProcessEnd.name(of: signal))"
+            logger.critical("process crashed", metadata: metadata)
+        }
+    }
+
     /// A gate ends with its monitor or session. One that has been taken over may not want to, and the kernel does not pass on
     /// a signal from a session to a gate, which is somebody else's.
     private func endOrphan(_ gate: pid_t) {
@@ -372,6 +396,7 @@ struct ListenerRole {
         }
         for child in children.pids { kill(child, SIGKILL) }
         for child in children.pids { _ = ProcessEnd(waitingFor: child) }
+        keepers.end(household)
         logger.notice("stopped", metadata: children.isEmpty ? nil : ["killed": "\(children.pids.count)"])
     }
 }

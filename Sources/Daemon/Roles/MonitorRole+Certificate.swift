@@ -1,5 +1,6 @@
 import Authentication
 import Gate
+import Glibc
 import Transport
 
 /// A certificate is believed if it shows itself to be good to a process that no stranger talks to (`runVerifier`).
@@ -30,7 +31,22 @@ extension MonitorRole {
     }
 
     private func verify(_ proof: [UInt8], _ challenge: [UInt8]) -> VerifierResult? {
-        let said = answer(of: "verifier") { runVerifier(proof, challenge, answer: $0, household) }
-        return (try? said.get()).flatMap { VerifierResult(wire: $0) }
+        guard let (reading, writing) = try? Descriptor.pipe().release() else { return nil }
+        let child = fork()
+        if child == 0 {
+            SessionPages.drop(page)
+            runVerifier(proof, challenge, answer: writing, household)
+        }
+        close(writing)
+        defer { close(reading) }
+        guard child > 0 else { return nil }
+
+        let bytes = try? AuthenticatorResult.bytes(from: reading, orUntil: household.signals.end)
+        if bytes == nil { kill(child, SIGKILL) }
+        if case .killed(let signal) = ProcessEnd(waitingFor: child), bytes != nil {
+            logger.critical("verifier crashed", metadata: ["signal": "\(ProcessEnd.name(of: signal))"])
+            _ = line.say(Report.crashed(signal: signal))
+        }
+        return bytes.flatMap { VerifierResult(wire: $0) }
     }
 }

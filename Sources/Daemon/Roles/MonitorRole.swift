@@ -16,10 +16,10 @@ import Transport
 /// - Parameter page: where it tells what it does, as a session (`SessionRecord`).
 func runMonitor(line: Line, _ page: SessionPages.Page?, _ household: Household) -> Never {
     ProcessTitle.set("spare monitor", command: "monitor")
-    // PAM's modules may close all that could be open.
     limit(RLIMIT_NOFILE, soft: household.descriptorLimit, hard: .max)
     let emptyDirectory = household.emptyDirectory.descriptor
-    closeAll(but: [line.descriptor, household.signals.end, emptyDirectory] + household.logDescriptors)
+    let kept = [line.descriptor, household.signals.end, emptyDirectory, household.keeper.descriptor]
+    closeAll(but: kept + household.logDescriptors)
     let gate = GateProcess(household, page)
     // Which only gates need, and those who look at certificates.
     if household.tls?.asksForCertificates != true { close(emptyDirectory) }
@@ -61,7 +61,7 @@ private func awaitClient(_ line: Line, _ gate: GateProcess, _ household: Househo
 struct MonitorRole: ~Copyable {
     let household: Household
     let line: Line
-    private let page: SessionPages.Page?
+    let page: SessionPages.Page?
     private let gate: GateProcess
     /// The client's socket; `nil` once only the gate can use it, because TLS has begun.
     private var client: Int32?
@@ -114,6 +114,7 @@ struct MonitorRole: ~Copyable {
                 // The password is gone from this process, which is to be the session.
                 guard let admission = try step() else { continue }
                 if household.tls?.asksForCertificates == true { close(household.emptyDirectory.descriptor) }
+                close(household.keeper.descriptor)
                 runSession(login(admission), household, logger)
             }
         } catch {
@@ -207,8 +208,8 @@ struct MonitorRole: ~Copyable {
         if try isRefused() { return }
         let started = ContinuousClock.now
         let opening = attempt.opening
-        let result = if let opening {
-            ask(.opening(opening))
+        let result = if opening != nil {
+            ask(.opening(attempt))
         } else {
             AuthenticatorResult.refused(.rejected, reason: "not acceptable")
         }
@@ -229,8 +230,7 @@ struct MonitorRole: ~Copyable {
         let started = ContinuousClock.now
         let result = clientFinal.isEmpty
             ? .refused(.rejected, reason: "cancelled")
-            : ask(.clientFinal(
-                clientFinal, exchange.opening, challenge: exchange.challenge, binding: exchange.attempt.binding ?? []))
+            : ask(.clientFinal(clientFinal, exchange.attempt, challenge: exchange.challenge))
         return try conclude(result, exchange.attempt.mechanism, user: exchange.opening.user, started)
     }
 
@@ -252,7 +252,7 @@ struct MonitorRole: ~Copyable {
         let (verdict, reason): (Verdict, String)
         switch result {
         case .accepted(let accepted): return (accepted, mechanism)
-        case .challenge: (verdict, reason) = (.unavailable, "the authenticator does not make sense")
+        case .challenge, .crashed: (verdict, reason) = (.unavailable, "the authenticator does not make sense")
         case .refused(let given, let words): (verdict, reason) = (given, words)
         }
         failures += 1
@@ -277,46 +277,31 @@ struct MonitorRole: ~Copyable {
 
     /// Has PAM asked, or the password file, by a process that lives no longer than that.
     func ask(_ question: AuthenticatorQuestion) -> AuthenticatorResult {
-        switch answer(of: "authenticator", { runAuthenticator(question, answer: $0, peer: peer, household) }) {
-        case .success(let bytes): AuthenticatorResult(wire: bytes) ?? .refused(.unavailable, reason: "PAM did not answer")
-        case .failure(let silence): .refused(.unavailable, reason: silence.reason)
-        }
-    }
-
-    /// Why a process that was asked said nothing.
-    struct Silence: Error {
-        var reason: String
-    }
-
-    /// What a process of its own writes for us until it ends.
-    func answer(of name: String, _ body: (_ answer: Int32) -> Never) -> Result<[UInt8], Silence> {
         let answer: DescriptorPair
         do throws(Errno) {
             answer = try Descriptor.pipe()
         } catch {
-            return .failure(Silence(reason: "pipe: \(error)"))
+            return .refused(.unavailable, reason: "pipe: \(error)")
         }
         let (reading, writing) = answer.release()
-        let child = fork()
-        if child == 0 {
-            SessionPages.drop(page)
-            body(writing)
-        }
-        close(writing)
         defer { close(reading) }
-        guard child > 0 else { return .failure(Silence(reason: "fork: \(Errno(rawValue: errno))")) }
-
-        let bytes = AuthenticatorResult.receive(from: reading, orUntil: household.signals.end)
-        if bytes == nil { kill(child, SIGKILL) }
-        switch ProcessEnd(waitingFor: child) {
-        case .exited: break
-        case .killed(let signal) where bytes != nil:
-            logger.critical("\(name) crashed", metadata: ["signal": "\(ProcessEnd.name(of: signal))"])
+        let bytes = question.wire(from: peer.host)
+        let isAsked = household.keeper.ask(bytes, answer: writing, orUntil: household.signals.end)
+        bytes.wipe()
+        close(writing)
+        guard isAsked else { return .refused(.unavailable, reason: "nobody can be asked") }
+        do throws(AuthenticatorResult.Silence) {
+            let result = try AuthenticatorResult.receive(from: reading, orUntil: household.signals.end)
+            guard case .crashed(let signal) = result else { return result }
+            logger.critical("authenticator crashed", metadata: ["signal": "\(ProcessEnd.name(of: signal))"])
             _ = line.say(Report.crashed(signal: signal))
-        case .killed: break
+            return .refused(.unavailable, reason: "the authenticator crashed")
+        } catch .ended {
+            return .refused(.unavailable, reason: "PAM did not answer")
+        } catch {
+            // The next wait finds out if it is the daemon that ends.
+            return .refused(.unavailable, reason: "the authenticator did not answer in time")
         }
-        // The next wait finds out if it is the daemon that ends.
-        return bytes.map { .success($0) } ?? .failure(Silence(reason: "the \(name) did not answer in time"))
     }
 
     // MARK: - The end
