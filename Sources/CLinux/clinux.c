@@ -115,6 +115,10 @@ int clinux_processors(void) {
     return sched_getaffinity(0, sizeof processors, &processors) == 0 ? CPU_COUNT(&processors) : 1;
 }
 
+int clinux_memory_file(const char *label) { return memfd_create(label, MFD_CLOEXEC | MFD_ALLOW_SEALING); }
+
+int clinux_seal_length(int fd) { return fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL); }
+
 void clinux_release_free_memory(void) { malloc_trim(0); }
 
 void clinux_release_free_stack(void) {

@@ -108,6 +108,11 @@ public struct SessionTotals: Sendable, Equatable {
         }
     }
 
+    public mutating func add(_ other: SessionTotals) {
+        for index in counters.indices { counters[index] = Self.sum(counters[index], other.counters[index]) }
+        for index in latencies.indices { latencies[index] = Self.sum(latencies[index], other.latencies[index]) }
+    }
+
     private static func sum(_ one: UInt64, _ other: UInt64) -> UInt64 {
         let (sum, overflows) = one.addingReportingOverflow(other)
         return overflows ? .max : sum

@@ -134,6 +134,10 @@ void clinux_share_heap(void);
 /* How many processors this process may use (sched_getaffinity(2)); 1 if that cannot be told. */
 int clinux_processors(void);
 
+/* memfd_create(2): a file without a name, close-on-exec; and that its length stays what it is (fcntl(2), F_ADD_SEALS). */
+int clinux_memory_file(const char *_Nonnull label);
+int clinux_seal_length(int fd);
+
 /* malloc_trim(3): pages of the heap that are free go back to the system. */
 void clinux_release_free_memory(void);
 /* The same for the stack below the caller, of a process that has one thread. */

@@ -8,10 +8,9 @@ import Transport
 ///
 /// Each line gives something up.
 func runAnswerer(
-    _ kind: Door.Kind, client: Int32, line: Line, _ census: Census, _ pages: SessionPages, _ household: Household
+    _ kind: Door.Kind, client: Int32, line: Line, _ census: Census, _ household: Household
 ) -> Never {
     ProcessTitle.set("answerer")
-    pages.makeReadOnly()                        // what sessions tell
     household.tls?.wipe()                       // the private key
     signal(SIGTERM, SIG_IGN)                    // which is for the listener
     signal(SIGINT, SIG_IGN)
@@ -19,6 +18,7 @@ func runAnswerer(
     must(chroot("."), "chroot")                 // the file system
     must(chdir("/"), "chdir")
     becomeForGood(household.gateAccount)        // root
+    let census = census.withReports             // what sessions tell, while there are descriptors
     keepOnly([client, line.descriptor])         // every other descriptor
     limit(RLIMIT_NOFILE, to: 2)
     limit(__RLIMIT_NPROC, to: 0)

@@ -2,8 +2,7 @@ import Glibc
 import IMAPSession
 import Transport
 
-/// All that the listener knows, as it was when an answerer was forked; but what sessions say of themselves is read when it is
-/// asked for.
+/// All that the listener knows, as it was when an answerer was forked, and what sessions told of themselves shortly after that.
 struct Census {
     struct Connection {
         var process: pid_t
@@ -15,15 +14,15 @@ struct Census {
         var tls: String?
         /// In seconds since 1970.
         var since: Int
-        var record: SessionRecord?
+        var page: SessionPage?
+        /// What it told; only of who has logged in.
+        var report: SessionReport?
 
         var state: State {
             guard user != nil else { return .connected }
             guard let report else { return .authenticated }
             return report.mailbox == nil ? .authenticated : .selected
         }
-
-        var report: SessionReport? { record.map { SessionReport($0) } }
     }
 
     /// As RFC 9051 §3 has them; who waits with IDLE is in one of the others.
@@ -47,8 +46,20 @@ struct Census {
     /// What all sessions have done, those that live among them.
     var totals: SessionTotals {
         var totals = tallies.totals
-        for connection in connections { if let record = connection.record { totals.add(record) } }
+        for connection in connections { if let report = connection.report { totals.add(report.totals) } }
         return totals
+    }
+
+    /// The same, with what sessions tell now.
+    ///
+    /// The pages of those that end meanwhile stay as long as somebody has them open: who counted a session among the living finds
+    /// there what it did. A counter that goes down would be taken for a restart.
+    var withReports: Census {
+        var census = self
+        for index in connections.indices where connections[index].user != nil {
+            census.connections[index].report = connections[index].page?.read { SessionReport($0) }
+        }
+        return census
     }
 }
 

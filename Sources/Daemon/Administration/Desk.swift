@@ -5,8 +5,6 @@ import Transport
 /// A process that answers one request.
 struct Answerer {
     let kind: Door.Kind
-    /// They are numbered as they come.
-    let number: UInt64
     var line: Line?
     /// Whether it has said what it wants; nobody wants anything twice.
     var hasWished = false
@@ -18,9 +16,6 @@ struct Desk {
     let doors: [Door]
     private var lines: Lines
     private(set) var answerers: [pid_t: Answerer] = [:]
-    private var latest: UInt64 = 0
-    /// Pages of sessions that have ended, which answerers may still look at: those up to this number.
-    private var retired: [(page: SessionPages.Page, number: UInt64)] = []
     /// Whoever can connect can ask for metrics; what they cost all others is bounded.
     private var allowance = 20.0
     private var refilled = ContinuousClock.now
@@ -52,11 +47,10 @@ struct Desk {
     }
 
     mutating func add(_ process: pid_t, _ kind: Door.Kind, _ line: Line) {
-        latest += 1
         let isHeard = lines.add(line, of: process)
         // It hears nothing, and says so.
         if !isHeard { close(line.descriptor) }
-        answerers[process] = Answerer(kind: kind, number: latest, line: isHeard ? line : nil)
+        answerers[process] = Answerer(kind: kind, line: isHeard ? line : nil)
     }
 
     /// What an answerer wants; `.nonsense` too if it must not want anything.
@@ -80,19 +74,5 @@ struct Desk {
     mutating func remove(_ process: pid_t) {
         dismiss(process)
         answerers[process] = nil
-    }
-
-    // MARK: - Pages
-
-    /// The session is over. Who counts all sessions finds it among the living or among those that have ended, as it was when
-    /// he was forked: what he reads of the living must not be gone meanwhile.
-    mutating func retire(_ page: SessionPages.Page) { retired.append((page, latest)) }
-
-    /// Those that nobody looks at any more.
-    mutating func takeRetired() -> [SessionPages.Page] {
-        let oldest = answerers.values.map(\.number).min() ?? .max
-        let count = retired.prefix { $0.number < oldest }.count
-        defer { retired.removeFirst(count) }
-        return retired.prefix(count).map(\.page)
     }
 }

@@ -23,7 +23,7 @@ struct Child {
     /// When it got its client, in seconds since 1970.
     var since = 0
     /// Where it tells what it does.
-    var page: SessionPages.Page?
+    var page: SessionPage?
     /// Whether it was told to end though it had no client.
     var isDismissed = false
     /// Whether its connection was ended: by an administrator, or for another one.
@@ -60,7 +60,7 @@ struct Children {
         let now = SessionRecord.now()
         let silences = known.compactMap { process, child -> (process: pid_t, time: UInt64)? in
             guard child.user == user, !child.isKicked, let page = child.page else { return nil }
-            return SessionRecord(at: page).silence(at: now).map { (process, $0) }
+            return page.read { $0.silence(at: now) }.flatMap { $0 }.map { (process, $0) }
         }
         guard let longest = silences.max(by: { $0.time < $1.time }) else { return nil }
         return .nanoseconds(Int64(clamping: longest.time)) >= least ? longest.process : nil
@@ -79,7 +79,7 @@ struct Children {
             guard let peer = child.peer else { return nil }
             return Census.Connection(
                 process: process, peer: peer, user: child.user, mechanism: child.mechanism?.name, tls: child.tls,
-                since: child.since, record: child.page.map { SessionRecord(at: $0) })
+                since: child.since, page: child.page)
         }
     }
 
@@ -91,7 +91,7 @@ struct Children {
     /// The one whose line has this descriptor.
     func process(ofLine descriptor: Int32) -> pid_t? { lines.process(of: descriptor) }
 
-    mutating func addSpare(_ process: pid_t, _ line: Line, _ page: SessionPages.Page? = nil) throws(Errno) {
+    mutating func addSpare(_ process: pid_t, _ line: Line, _ page: SessionPage? = nil) throws(Errno) {
         guard lines.add(line, of: process) else { throw Errno(rawValue: errno) }
         known[process] = Child(line: line, page: page)
         spares.append(process)

@@ -16,7 +16,7 @@ struct GateProcess {
     /// Forks a gate, which waits for its client. Ends this process if that cannot be: the listener sees that.
     ///
     /// - Parameter page: its parent's, which is none of its business.
-    init(_ household: Household, _ page: SessionPages.Page?) {
+    init(_ household: Household, _ page: SessionPage.Memory?) {
         let ends: (first: Int32, second: Int32)
         do throws(Errno) {
             ends = try Descriptor.streamPair().release()
@@ -28,7 +28,7 @@ struct GateProcess {
         pid = fork()
         switch pid {
         case 0:
-            SessionPages.drop(page)
+            SessionPage.drop(page)
             runGate(channel: ends.second, monitor: monitor, household)
         case -1:
             household.logger.error("no resources for a gate", metadata: ["error": "\(Errno(rawValue: errno))"])

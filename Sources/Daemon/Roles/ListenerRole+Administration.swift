@@ -21,7 +21,7 @@ extension ListenerRole {
         // Whoever is turned away so comes again.
         guard desk.hasRoom(for: door.kind), let (ours, theirs) = try? Line.pair() else { return }
         let child = fork()
-        if child == 0 { runAnswerer(door.kind, client: client, line: theirs, census, pages, household) }
+        if child == 0 { runAnswerer(door.kind, client: client, line: theirs, census, household) }
         let error = Errno(rawValue: errno)
         close(theirs.descriptor)
         guard child > 0 else {
@@ -97,18 +97,11 @@ extension ListenerRole {
 
     /// A session has ended: what it has done is added to what all have done.
     mutating func settle(_ child: Child) {
-        if let page = child.page {
-            if child.user != nil {
-                tallies.ended += 1
-                tallies.totals.add(SessionRecord(at: page))
-            }
-            desk.retire(page)
+        if child.user != nil {
+            tallies.ended += 1
+            child.page?.read { tallies.totals.add($0) }
         }
-        freePages()
-    }
-
-    mutating func freePages() {
-        for page in desk.takeRetired() { pages.giveBack(page) }
+        child.page?.close()
     }
 
     /// Nobody is answered any more, but for whoever waits for the end.

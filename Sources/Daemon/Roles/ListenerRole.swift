@@ -59,7 +59,6 @@ struct ListenerRole {
     /// What has happened since then, in seconds since 1970.
     let started = time(nil)
     var tallies = Tallies()
-    var pages: SessionPages
     var desk: Desk
     /// An administrator has asked for the end.
     var isStopping = false
@@ -80,7 +79,6 @@ struct ListenerRole {
         watchSet = clinux_watch_set()
         children = Children(watchSet: watchSet)
         admission = Admission(household.settings.admission)
-        pages = SessionPages(count: household.settings.maxConnections + household.settings.spares)
         desk = Desk(doors, watchSet: watchSet)
         keepers.renew(household)
         hireKeeper()
@@ -199,23 +197,20 @@ struct ListenerRole {
         } catch {
             return giveUpHiring(error)
         }
-        let page = pages.take()
-        let child = forkAfresh { [pages, household] in
-            pages.keep(only: page)              // what other sessions tell
-            runMonitor(line: ends.child, page, household)
-        }
+        let page = SessionPage.make()
+        let child = forkAfresh { [household] in runMonitor(line: ends.child, page?.map(), household) }
         let error = Errno(rawValue: errno)
         close(ends.child.descriptor)
         guard child > 0 else {
             close(ends.listener.descriptor)
-            if let page { pages.giveBack(page) }
+            page?.close()
             return giveUpHiring(error)
         }
         do throws(Errno) {
             try children.addSpare(child, ends.listener, page)
         } catch {
-            // Its page is lost with it.
             close(ends.listener.descriptor)
+            page?.close()
             return giveUpHiring(error)
         }
         return true
@@ -314,7 +309,6 @@ struct ListenerRole {
             guard let child = children.remove(process) else {
                 if keepers.remove(process) { tellOfKeeper(ProcessEnd(status: status), process) }
                 desk.remove(process)
-                freePages()
                 continue
             }
             settle(child)

@@ -14,7 +14,7 @@ import Transport
 /// It is forked before there is a connection, and gets that from the listener.
 ///
 /// - Parameter page: where it tells what it does, as a session (`SessionRecord`).
-func runMonitor(line: Line, _ page: SessionPages.Page?, _ household: Household) -> Never {
+func runMonitor(line: Line, _ page: SessionPage.Memory?, _ household: Household) -> Never {
     ProcessTitle.set("spare monitor", command: "monitor")
     limit(RLIMIT_NOFILE, soft: household.descriptorLimit, hard: .max)
     let emptyDirectory = household.emptyDirectory.descriptor
@@ -61,7 +61,11 @@ private func awaitClient(_ line: Line, _ gate: GateProcess, _ household: Househo
 struct MonitorRole: ~Copyable {
     let household: Household
     let line: Line
+<<<<<<< HEAD
     let page: SessionPages.Page?
+=======
+    private let page: SessionPage.Memory?
+>>>>>>> de75ab5 (A session's page leads to no other session's)
     private let gate: GateProcess
     /// The client's socket; `nil` once only the gate can use it, because TLS has begun.
     private var client: Int32?
@@ -87,7 +91,7 @@ struct MonitorRole: ~Copyable {
     private static let slack: Duration = .seconds(30)
 
     init(
-        household: Household, line: Line, page: SessionPages.Page?, gate: GateProcess, client: GateClient, peer: PeerAddress,
+        household: Household, line: Line, page: SessionPage.Memory?, gate: GateProcess, client: GateClient, peer: PeerAddress,
         logger: Logger
     ) {
         self.household = household
@@ -284,6 +288,15 @@ struct MonitorRole: ~Copyable {
             return .refused(.unavailable, reason: "pipe: \(error)")
         }
         let (reading, writing) = answer.release()
+<<<<<<< HEAD
+=======
+        let child = fork()
+        if child == 0 {
+            SessionPage.drop(page)
+            body(writing)
+        }
+        close(writing)
+>>>>>>> de75ab5 (A session's page leads to no other session's)
         defer { close(reading) }
         let bytes = question.wire(from: peer.host)
         let isAsked = household.keeper.ask(bytes, answer: writing, orUntil: household.signals.end)

@@ -21,7 +21,7 @@ struct Login {
     let gate: GateProcess
     let line: Line
     /// Where the session tells what it does; `nil` if there was no memory for that.
-    let page: SessionPages.Page?
+    let page: SessionPage.Memory?
     /// TLS's version.
     let tls: String?
     /// Readable when the daemon is to end.

@@ -30,9 +30,9 @@ import Transport
         return Census(
             version: "1.0 \"x\"", process: 7, started: 1_700_000_000,
             connections: [
-                .init(process: 1, peer: peer, user: "a", since: 5, record: idle),
-                .init(process: 2, peer: peer, user: "b", since: 5, record: busy),
-                .init(process: 3, peer: peer, since: 4, record: SessionRecord()),
+                .init(process: 1, peer: peer, user: "a", since: 5, report: SessionReport(idle)),
+                .init(process: 2, peer: peer, user: "b", since: 5, report: SessionReport(busy)),
+                .init(process: 3, peer: peer, since: 4),
             ], spares: 2, tallies: tallies, admission: Admission(AdmissionLimits()),
             certificates: [(path: "/etc/a\\b.pem", end: 1_800_000_000)], memory: 4096)
     }
