@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "clinux.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -118,6 +119,11 @@ int clinux_processors(void) {
 int clinux_memory_file(const char *label) { return memfd_create(label, MFD_CLOEXEC | MFD_ALLOW_SEALING); }
 
 int clinux_seal_length(int fd) { return fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL); }
+
+void clinux_keep_program_name(void) {
+    char *name = strdup(program_invocation_short_name);
+    if (name) program_invocation_short_name = name;
+}
 
 void clinux_release_free_memory(void) { malloc_trim(0); }
 

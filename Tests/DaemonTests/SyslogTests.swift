@@ -24,6 +24,18 @@ import Testing
 
         deinit { close(descriptor) }
 
+        /// Waits until one fits.
+        func receive(where fits: (String) -> Bool) -> String? {
+            let deadline = ContinuousClock.now + .seconds(30)
+            while ContinuousClock.now < deadline {
+                var polled = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+                guard poll(&polled, 1, 30_000) > 0 else { return nil }
+                let line = receive()
+                if fits(line) { return line }
+            }
+            return nil
+        }
+
         func receive() -> String {
             var bytes = [UInt8](repeating: 0, count: 10_000)
             let count = recv(descriptor, &bytes, bytes.count, Int32(MSG_DONTWAIT))
@@ -88,5 +100,24 @@ import Testing
     @Test func nobodyListens() throws {
         #expect(SyslogSink(path: try TemporaryDirectory().path("log")) == nil)
         #expect(SyslogSink(path: "/" + String(repeating: "x", count: 200)) == nil)
+    }
+
+    @Test("what PAM's modules log is imapd's, whatever ps(1) shows", .enabled(if: isRoot, needsRoot))
+    func programName() async throws {
+        let files = try TemporaryDirectory()
+        let daemon = try Daemon(files.path("log"))
+        // A /dev of its own, with somebody who listens at /dev/log.
+        let script = """
+            set -e; cd "$1"; mkdir dev; mount -t tmpfs none dev
+            for name in null zero urandom random; do touch dev/$name; mount --bind /dev/$name dev/$name; done
+            ln -s "$1/log" dev/log; mount --move dev /dev; shift; exec "$@"
+            """
+        let forked = try await ForkedDaemon(
+            ["--allow-plaintext-login"], launcher: ["unshare", "--mount", "/bin/sh", "-c", script, "sh", files.path("")])
+        let client = try forked.client()
+        #expect(try forked.logIn(client, password: "wrong").contains(" NO "))
+        let line = daemon.receive { $0.contains("pam_") }
+        #expect(line?.contains(#/ imapd(\[\d+\])?: pam_/#) == true, "\(line ?? "nothing")")
+        #expect(await forked.daemon.stop() == 0)
     }
 }

@@ -138,6 +138,9 @@ int clinux_processors(void);
 int clinux_memory_file(const char *_Nonnull label);
 int clinux_seal_length(int fd);
 
+/* Keeps the program's name, which syslog(3) puts before what PAM's modules say, apart from the memory of the arguments. */
+void clinux_keep_program_name(void);
+
 /* malloc_trim(3): pages of the heap that are free go back to the system. */
 void clinux_release_free_memory(void);
 /* The same for the stack below the caller, of a process that has one thread. */

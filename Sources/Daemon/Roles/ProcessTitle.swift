@@ -14,6 +14,7 @@ enum ProcessTitle {
     /// Once, before there are threads. Whoever wants the arguments must have taken them.
     static func prepare() {
         guard room == nil, let found = findRoom() else { return }
+        clinux_keep_program_name()
         var index = 0
         while let string = environ[index] {
             environ[index] = strdup(string)
