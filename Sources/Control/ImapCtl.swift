@@ -12,7 +12,8 @@ public struct ImapCtl: ParsableCommand {
         version: "imapctl 0.1",
         subcommands: [
             Check.self, Mailboxes.self, Quota.self, Search.self, DeleteExpired.self, Undelete.self, Dump.self, Rebuild.self,
-            Import.self, Export.self, Password.self, Who.self, Kick.self, Limits.self, Stats.self, Reload.self, Stop.self,
+            Import.self, Export.self, Password.self, Who.self, Kick.self, Limits.self, Stats.self, Reload.self, Upgrade.self,
+            Stop.self,
         ])
 
     public init() {}

@@ -5,6 +5,7 @@ public enum Daemon {
     static let version = "0.1"
 
     public static func main(_ arguments: [String]) -> ExitStatus {
+        Successor.notePath(arguments.first)
         let (settings, errors) = SettingsReader.read(arguments.dropFirst())
         switch settings.information {
         case .help:
@@ -20,13 +21,17 @@ public enum Daemon {
         }
         do throws(StartErrors) {
             // Even if the command line is wrong: whatever else is wrong is told too.
-            let preparation = try Preparation(settings, after: errors)
+            var errors = errors
+            let inheritance = Estate.read(settings, &errors).map { Inheritance($0) }
+            let preparation = try Preparation(
+                settings, after: errors, reusing: inheritance?.bound ?? [], and: inheritance?.doors ?? [])
             if settings.information != nil {
+                preparation.withdraw(but: inheritance?.doors ?? [])
                 for warning in preparation.warnings { show("imapd: \(warning)\n", on: 2) }
                 return .ended
             }
             if settings.fork {
-                try runForking(preparation)
+                try runForking(preparation, succeeding: inheritance)
             } else {
                 try runSingleProcess(preparation)
             }

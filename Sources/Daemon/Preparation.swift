@@ -24,7 +24,7 @@ package struct Preparation {
     let tls: TLSContext?
     let store: any MailStoreProvider
     let accounts: AccountChoice
-    /// Where the daemon is asked how it is; none when settings are read again.
+    /// Where the daemon is asked how it is.
     let doors: [Door]
     private var doorWarnings: [String] = []
     /// With `fork`: the account that talks to strangers.
@@ -51,12 +51,20 @@ package struct Preparation {
         return policy
     }
 
+    package init(_ given: Settings) throws(StartErrors) {
+        try self.init(given, after: [], reusing: [], and: [])
+    }
+
     /// Tries everything, so that every error is told at once.
     ///
     /// - Parameters:
     ///   - earlier: what is known to be wrong already.
-    ///   - running: listeners of a daemon that reads its settings again; those that are still wanted are taken over.
-    package init(_ given: Settings, after earlier: [StartError] = [], reusing running: [BoundPlace] = []) throws(StartErrors) {
+    ///   - running: listeners of a daemon that reads its settings again, or of a predecessor; those that are still wanted are
+    ///     taken over.
+    ///   - open: doors of a predecessor, the same; `nil` if there is nothing to be done with doors.
+    init(
+        _ given: Settings, after earlier: [StartError], reusing running: [BoundPlace], and open: [Door]?
+    ) throws(StartErrors) {
         var errors = earlier
         settings = Self.completed(given, &errors)
 
@@ -76,17 +84,30 @@ package struct Preparation {
         certificates = FileWatch(settings.certificateFiles)
         tls = Self.makeTLS(settings, &errors)
         store = Self.makeStore(settings, logger)
-        bound = isChecking ? [] : Self.listen(settings, reusing: running, &errors)
-        doors = isChecking || !running.isEmpty ? [] : settings.openDoors(&errors, &doorWarnings)
-        for listener in bound.flatMap(\.listeners) { listener.keepAlive(after: settings.keepalive) }
+        // Who is about to succeed tries that too.
+        let isBinding = !isChecking || settings.estate != nil
+        bound = isBinding ? Self.listen(settings, reusing: running, &errors) : []
+        if isBinding, let open {
+            doors = settings.openDoors(reusing: open, &errors, &doorWarnings)
+        } else {
+            doors = []
+        }
+        if !isChecking {
+            for listener in bound.flatMap(\.listeners) { listener.keepAlive(after: settings.keepalive) }
+        }
         if errors.isEmpty, tls == nil, bound.contains(where: { $0.listeners.contains(where: \.usesImplicitTLS) }) {
             errors.append(.configuration("the service manager has a socket for TLS, and there is no certificate: set tls = yes"))
         }
 
         guard errors.isEmpty else {
-            for door in doors { door.remove() }
+            withdraw(but: open ?? [])
             throw StartErrors(errors: errors)
         }
+    }
+
+    /// Nothing of what was made stays, but for these.
+    func withdraw(but kept: [Door]) {
+        for door in doors where !kept.contains(where: { $0 === door }) { door.remove() }
     }
 
     /// What was left open is decided, what does not go together is told.

@@ -42,7 +42,7 @@ func runSingleProcess(_ preparation: Preparation) throws(StartErrors) {
 /// Tells where imapd listens, in lines that a program can wait for.
 ///
 /// - Parameter known: listeners of which it has been told before.
-func announce(_ preparation: Preparation, but known: [Listener] = []) {
+func announce(_ preparation: Preparation, but known: [Listener] = [], _ doors: [Door] = []) {
     for warning in preparation.warnings { preparation.logger.warning("\(warning)") }
     for lack in preparation.sandbox.missing { preparation.logger.warning("sandbox: this kernel has \(lack)") }
     if preparation.settings.sandbox == .off { preparation.logger.warning("sandbox: off") }
@@ -50,7 +50,7 @@ func announce(_ preparation: Preparation, but known: [Listener] = []) {
         let kind = listener.usesImplicitTLS ? "tls" : preparation.tls != nil ? "starttls" : "none"
         preparation.logger.notice("listening", metadata: ["address": "\(listener.address)", "tls": "\(kind)"])
     }
-    for door in preparation.doors {
+    for door in preparation.doors where !doors.contains(where: { $0 === door }) {
         preparation.logger.notice("answering", metadata: ["address": "\(door.address)", "kind": "\(door.kind)"])
     }
 }

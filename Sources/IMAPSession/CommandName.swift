@@ -3,6 +3,8 @@ import IMAPGrammar
 /// What commands are counted by: the names of RFC 9051 §6, of its extensions after login, and of whatever is none of them.
 ///
 /// A UID command counts as the one that it is a form of.
+///
+/// New ones come last: sessions and listener may be of two versions of the program, and count by these numbers.
 public enum CommandName: UInt8, CaseIterable, Sendable {
     case capability, noop, logout, id
     case enable, select, examine, create, delete, rename, subscribe, unsubscribe, list, lsub, namespace, status, append, idle

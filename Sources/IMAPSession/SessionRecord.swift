@@ -42,7 +42,8 @@ public final class SessionRecord: @unchecked Sendable {
 
     deinit { if isOwned { UnsafeMutableRawPointer(words).deallocate() } }
 
-    /// Where what stands, in words.
+    /// Where what stands, in words. Sessions and listener may be of two versions of the program: `Estate.version` says which go
+    /// together.
     enum Layout {
         static let count = byteCount / 8
         /// With room for more.

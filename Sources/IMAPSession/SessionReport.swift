@@ -75,10 +75,16 @@ extension Unicode.Scalar.Properties {
 
 /// What one session, or all that have ended, have done. Sums stop at the largest number instead of going beyond.
 public struct SessionTotals: Sendable, Equatable {
-    private var counters = [UInt64](repeating: 0, count: SessionRecord.Counter.allCases.count)
-    private var latencies = [UInt64](repeating: 0, count: CommandName.allCases.count * SessionRecord.Layout.row)
+    public private(set) var counters = [UInt64](repeating: 0, count: SessionRecord.Counter.allCases.count)
+    public private(set) var latencies = [UInt64](repeating: 0, count: CommandName.allCases.count * SessionRecord.Layout.row)
 
     public init() {}
+
+    /// Those of another version of the program, which knows more or fewer of them, but these in the same order.
+    public init(counters: [UInt64], latencies: [UInt64]) {
+        for (index, value) in zip(self.counters.indices, counters) { self.counters[index] = value }
+        for (index, value) in zip(self.latencies.indices, latencies) { self.latencies[index] = value }
+    }
 
     public subscript(counter: SessionRecord.Counter) -> UInt64 { counters[counter.rawValue] }
 

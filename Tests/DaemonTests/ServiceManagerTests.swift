@@ -76,7 +76,12 @@ import Testing
         let time = try manager.next(with: "RELOADING=1")["MONOTONIC_USEC"].flatMap { Int($0) } ?? 0
         #expect(time >= before.tv_sec * 1_000_000 + before.tv_nsec / 1000)
         _ = try manager.next(with: "READY=1")
-        // The children have nothing of it in their environment.
+
+        // The program that takes over knows whom to tell.
+        daemon.child.send(SIGUSR2)
+        _ = try manager.next(with: "RELOADING=1")
+        #expect(try manager.next(with: "READY=1")["STATUS"] == "1 connection")
+        _ = try manager.next(with: "WATCHDOG=1")
         daemon.child.send(SIGTERM)
         _ = try manager.next(with: "STOPPING=1")
         #expect(await daemon.stop() == 0)

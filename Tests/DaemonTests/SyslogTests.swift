@@ -113,10 +113,10 @@ import Testing
             ln -s "$1/log" dev/log; mount --move dev /dev; shift; exec "$@"
             """
         let forked = try await ForkedDaemon(
-            ["--allow-plaintext-login"], launcher: ["unshare", "--mount", "/bin/sh", "-c", script, "sh", files.path("")])
+            ["--allow-plaintext-login"], launcher: ["/usr/bin/unshare", "--mount", "/bin/sh", "-c", script, "sh", files.path("")])
         let client = try forked.client()
         #expect(try forked.logIn(client, password: "wrong").contains(" NO "))
-        let line = daemon.receive { $0.contains("pam_") }
+        let line = daemon.receive { $0.contains("pam_unix(") }
         #expect(line?.contains(#/ imapd(\[\d+\])?: pam_/#) == true, "\(line ?? "nothing")")
         #expect(await forked.daemon.stop() == 0)
     }

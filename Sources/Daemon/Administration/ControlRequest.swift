@@ -10,6 +10,7 @@ import Transport
 ///     forgive user NAME | forgive network NETWORK
 ///     reload
 ///     stop
+///     upgrade
 enum ControlRequest: Equatable {
     case who, stats, limits
     case wish(Wish)
@@ -30,6 +31,7 @@ enum ControlRequest: Equatable {
         case ("limits", 1): self = .limits
         case ("reload", 1): self = .wish(.reload)
         case ("stop", 1): self = .wish(.stop)
+        case ("upgrade", 1): self = .wish(.upgrade)
         case ("kick", 3): self = .wish(try Self.kick(words[1], words[2]))
         case ("forgive", 3): self = .wish(try Self.forgive(words[1], words[2]))
         default: throw Malformed(reason: "this imapd does not know the request")

@@ -53,6 +53,12 @@ struct Desk {
         answerers[process] = Answerer(kind: kind, line: isHeard ? line : nil)
     }
 
+    /// One that a predecessor has forked.
+    mutating func adopt(_ process: pid_t, _ kind: Door.Kind, _ line: Line?, hasWished: Bool) {
+        if let line { add(process, kind, line) } else { answerers[process] = Answerer(kind: kind, line: nil) }
+        answerers[process]?.hasWished = hasWished
+    }
+
     /// What an answerer wants; `.nonsense` too if it must not want anything.
     mutating func hear(_ process: pid_t) -> Line.Heard<Wish> {
         guard let answerer = answerers[process], let line = answerer.line else { return .nothing }

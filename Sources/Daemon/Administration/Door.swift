@@ -5,7 +5,7 @@ import Transport
 
 /// A socket at which the listener is asked how it is, rather than for mail.
 final class Door {
-    enum Kind {
+    enum Kind: UInt8 {
         /// Root's: answers, and does what it is told.
         case control
         /// Anybody's who can connect: tells numbers.
@@ -16,13 +16,16 @@ final class Door {
     let descriptor: Int32
     /// For the log.
     let address: String
+    /// As the settings name it.
+    let place: String
     private let listener: Listener?
     /// Of a socket in the file system: where, and which it is.
     private let path: String?
     private let inode: ino_t
 
-    init(_ kind: Kind, _ listener: Listener) {
+    init(_ kind: Kind, _ listener: Listener, place: String) {
         self.kind = kind
+        self.place = place
         self.listener = listener
         descriptor = listener.descriptor
         address = "\(listener.address)"
@@ -55,9 +58,24 @@ final class Door {
         self.kind = kind
         self.descriptor = descriptor
         self.path = path
+        self.place = path
         address = path
         inode = status.st_ino
         listener = nil
+    }
+
+    /// One that a predecessor has made at `place`. `nil` if it does not listen any more.
+    init?(_ kind: Kind, _ place: String, adopting descriptor: Int32) {
+        guard let listener = Listener(adopting: descriptor, implicitTLS: { _ in false }) else { return nil }
+        self.kind = kind
+        self.place = place
+        self.listener = listener
+        self.descriptor = descriptor
+        var status = stat()
+        let isPath = place.hasPrefix("/")
+        path = isPath ? place : nil
+        address = isPath ? place : "\(listener.address)"
+        inode = isPath && lstat(place, &status) == 0 ? status.st_ino : 0
     }
 
     deinit { if listener == nil { close(descriptor) } }
@@ -105,12 +123,20 @@ extension Settings {
 
     /// Where the daemon is asked how it is. What was wished for and cannot be is an error; the default is worth a warning only,
     /// as mail is served without it.
-    func openDoors(_ errors: inout [StartError], _ warnings: inout [String]) -> [Door] {
+    ///
+    /// - Parameter open: some that are there already.
+    func openDoors(reusing open: [Door], _ errors: inout [StartError], _ warnings: inout [String]) -> [Door] {
         guard fork else { return [] }
         var doors: [Door] = []
-        if controlSocket != "none" {
+        func reuse(_ kind: Door.Kind, _ place: String) -> Bool {
+            let present = open.filter { $0.kind == kind && $0.place == place }
+            doors += present
+            return !present.isEmpty
+        }
+        let control = controlSocket ?? Self.defaultControlSocket
+        if control != "none", !reuse(.control, control) {
             do throws(StartError) {
-                doors.append(try Door(.control, path: controlSocket ?? Self.defaultControlSocket))
+                doors.append(try Door(.control, path: control))
             } catch {
                 if controlSocket == nil {
                     warnings.append("imapctl cannot reach this daemon: \(error.line)")
@@ -119,7 +145,7 @@ extension Settings {
                 }
             }
         }
-        for place in metricsListen {
+        for place in metricsListen where !reuse(.metrics, ValueKind<MetricsPlace>.metricsPlace.show(place)) {
             switch place {
             case .path(let path):
                 do throws(StartError) { doors.append(try Door(.metrics, path: path)) } catch {
@@ -128,7 +154,7 @@ extension Settings {
             case .address(let address):
                 do throws(ListenError) {
                     let listeners = try Listener.listen(host: address.host, port: address.port ?? 0, implicitTLS: false)
-                    doors += listeners.map { Door(.metrics, $0) }
+                    doors += listeners.map { Door(.metrics, $0, place: ValueKind<MetricsPlace>.metricsPlace.show(place)) }
                 } catch {
                     errors.append(self.error(in: "metrics-listen", "\(error)"))
                 }

@@ -2,7 +2,7 @@ import Gate
 import IMAPSession
 
 /// What has happened since the daemon started, as the listener knows of it.
-struct Tallies {
+struct Tallies: Equatable {
     /// A login's end, and how it was tried.
     struct Login: Hashable {
         var result: String
@@ -31,6 +31,23 @@ struct Tallies {
         }
         for reason in AdmissionRefusal.reasons { refusals[reason] = 0 }
         for role in ["gate", "keeper", "monitor", "session"] { crashes[role] = 0 }
+    }
+
+    /// Numbers that have no name, in an order that stays.
+    var counts: [UInt64] {
+        get { Self.unnamed.map { self[keyPath: $0] } }
+        set { for (path, count) in zip(Self.unnamed, newValue) { self[keyPath: path] = count } }
+    }
+
+    private static var unnamed: [WritableKeyPath<Tallies, UInt64>] {
+        [\.accepted, \.timeouts, \.penalties, \.kicks, \.reloads, \.failedReloads, \.ended]
+    }
+
+    /// What others have counted; what nobody has counted stays zero.
+    mutating func adopt(logins: [(Login, UInt64)], refusals: [(String, UInt64)], crashes: [(String, UInt64)]) {
+        self.logins.merge(logins) { $1 }
+        self.refusals.merge(refusals) { $1 }
+        self.crashes.merge(crashes) { $1 }
     }
 
     mutating func login(_ result: Answer.Outcome, _ mechanism: LoginAttempt.Mechanism) {

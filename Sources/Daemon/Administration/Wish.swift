@@ -13,6 +13,8 @@ enum Wish: LineMessage {
     case forgiveUser(String)
     case reload
     case stop
+    /// The program that is now where this one was takes over.
+    case upgrade
 
     private static let longestName = 255
     static let longest = 1 + 4 + longestName
@@ -39,6 +41,7 @@ enum Wish: LineMessage {
             writer.string(user.utf8.prefix(Self.longestName))
         case .reload: writer.byte(5)
         case .stop: writer.byte(6)
+        case .upgrade: writer.byte(7)
         }
         return writer.bytes
     }
@@ -58,6 +61,7 @@ enum Wish: LineMessage {
             self = kind == 2 ? .kickNetwork(network) : .forgiveNetwork(network)
         case 5: self = .reload
         case 6: self = .stop
+        case 7: self = .upgrade
         default: return nil
         }
         guard reader.isAtEnd else { return nil }

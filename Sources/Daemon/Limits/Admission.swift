@@ -104,6 +104,23 @@ struct Admission: Sendable {
         return source
     }
 
+    /// A connection that a predecessor has admitted: it is counted, and nobody asks again.
+    mutating func adopt(_ peer: PeerAddress, isProxy: Bool, user: String?, since begin: Instant) -> ID {
+        let source = isProxy ? nil : peer.address.flatMap { limits.exempt.contains($0) ? nil : limits.source(of: $0) }
+        let id = ID(number: next)
+        next += 1
+        connections[id] = Connection(peer: peer, source: source, begin: begin, user: user)
+        if user == nil { startups += 1 }
+        if let source { count(source, 1, startups: user == nil ? 1 : 0) }
+        if let user { count(user, 1) }
+        return id
+    }
+
+    mutating func adopt(sourceDebts: [IPNetwork: Debt], userDebts: [String: Debt], at now: Instant) {
+        for (source, debt) in sourceDebts { sourcePenalties.adopt(source, debt, at: now) }
+        for (user, debt) in userDebts { userPenalties.adopt(user, debt, at: now) }
+    }
+
     /// The connection is over.
     mutating func end(_ id: ID) {
         guard let connection = connections.removeValue(forKey: id) else { return }

@@ -1,3 +1,9 @@
+/// What somebody owes.
+struct Debt: Sendable, Equatable {
+    var owed: Duration
+    var isRefused: Bool
+}
+
 /// Who owes how much. A stranger's addresses do not make it grow beyond its capacity.
 struct PenaltyTable<Subject: Hashable & Sendable>: Sendable {
     typealias Instant = ContinuousClock.Instant
@@ -33,6 +39,14 @@ struct PenaltyTable<Subject: Hashable & Sendable>: Sendable {
         if records[subject] == nil, records.count >= capacity { sweep(now) }
         records[subject] = record
         return record.isRefused && !wasRefused
+    }
+
+    /// What a predecessor has told.
+    mutating func adopt(_ subject: Subject, _ debt: Debt, at now: Instant) {
+        guard records.count < capacity else { return }
+        var record = PenaltyRecord(end: now + min(debt.owed, .seconds(penalties.longest)))
+        record.isRefused = debt.isRefused
+        records[subject] = record
     }
 
     private mutating func sweep(_ now: Instant) {

@@ -83,6 +83,8 @@ struct Children {
         }
     }
 
+    var serving: [(process: pid_t, child: Child)] { known.filter { $0.value.peer != nil }.map { ($0.key, $0.value) } }
+
     /// Before login: those whose connections are among these.
     func strangers(among connections: Set<Admission.ID>) -> [Child] {
         known.values.filter { child in child.user == nil && child.admission.map { connections.contains($0) } ?? false }
@@ -95,6 +97,18 @@ struct Children {
         guard lines.add(line, of: process) else { throw Errno(rawValue: errno) }
         known[process] = Child(line: line, page: page)
         spares.append(process)
+    }
+
+    /// One that a predecessor has forked, and that has a client.
+    mutating func adopt(_ process: pid_t, _ child: Child) {
+        var child = child
+        if let line = child.line, !lines.add(line, of: process) {
+            // It is still reaped.
+            close(line.descriptor)
+            child.line = nil
+        }
+        known[process] = child
+        servingCount += 1
     }
 
     /// Hands a client to a spare process. `nil` if there is none left: those that have ended are passed over.

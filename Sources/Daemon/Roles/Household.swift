@@ -51,7 +51,8 @@ package final class Household {
     private(set) var logDescriptors: [Int32]
 
     package init(
-        _ preparation: Preparation, gateAccount: Account, manager: ServiceManager = .takeFromEnvironment()
+        _ preparation: Preparation, gateAccount: Account, manager: ServiceManager = .takeFromEnvironment(),
+        descriptorLimit: UInt? = nil
     ) throws(StartErrors) {
         self.manager = manager
         settings = preparation.settings
@@ -82,7 +83,7 @@ package final class Household {
         }
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        descriptorLimit = limit.rlim_cur
+        self.descriptorLimit = descriptorLimit ?? limit.rlim_cur
         (gateMemory, sessionMemory) = Self.memory(settings)
     }
 

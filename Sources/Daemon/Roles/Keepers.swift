@@ -36,18 +36,13 @@ struct Keepers {
     }
 
     /// Forks one.
-    ///
-    /// - Parameter leave: what a child does before all else.
-    mutating func hire(_ household: Household, _ leave: () -> Void) {
+    mutating func hire(_ household: Household) {
         guard let listening else {
             due = Deadline(after: nil)
             return
         }
         let child = fork()
-        if child == 0 {
-            leave()
-            runKeeper(listening, household)
-        }
+        if child == 0 { runKeeper(listening, household) }
         let error = Errno(rawValue: errno)
         guard child > 0 else {
             household.logger.error("no process can be forked", metadata: ["error": "\(error)"])

@@ -150,11 +150,25 @@ enum Report: LineMessage {
 
 /// Which reports the listener will hear from a child. Whoever says anything else is killed.
 struct DueReports: Equatable {
-    private enum Stage { case forked, serving, loggedIn }
+    private enum Stage: UInt8 { case forked, serving, loggedIn }
     private var stage = Stage.forked
     private var isServing = false
     /// Whether the client is a proxy that has not said yet for whom it connects.
     private var isProxy = false
+
+    init() {}
+
+    /// As `byte` of one of before tells.
+    init?(byte: UInt8) {
+        guard byte < 16, let stage = Stage(rawValue: byte & 3) else { return nil }
+        self.stage = stage
+        isServing = byte & 4 != 0
+        isProxy = byte & 8 != 0
+    }
+
+    var byte: UInt8 { stage.rawValue | (isServing ? 4 : 0) | (isProxy ? 8 : 0) }
+    /// Whether it is not known yet for whom it is.
+    var awaitsProxy: Bool { isProxy }
 
     /// A client has been handed over.
     mutating func serve(isProxy: Bool = false) {

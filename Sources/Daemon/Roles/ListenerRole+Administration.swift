@@ -44,7 +44,7 @@ extension ListenerRole {
     mutating func hearAnswerer(_ process: pid_t) {
         switch desk.hear(process) {
         case .message(let wish, _):
-            let grant = grant(wish)
+            let grant = grant(wish, of: process)
             _ = desk.answerers[process]?.line?.say(grant)
         case .nothing: break
         case .end: desk.dismiss(process)
@@ -55,7 +55,7 @@ extension ListenerRole {
         }
     }
 
-    private mutating func grant(_ wish: Wish) -> Grant {
+    private mutating func grant(_ wish: Wish, of answerer: pid_t) -> Grant {
         switch wish {
         case .kickProcess(let process): return .done(kick { child, _ in child == process })
         case .kickUser(let user): return .done(kick { $1.user == user })
@@ -69,6 +69,7 @@ extension ListenerRole {
         case .stop:
             isStopping = true
             return .done(children.servingCount)
+        case .upgrade: return .failed(giveWay(for: answerer).joined(separator: "\n"))
         }
     }
 

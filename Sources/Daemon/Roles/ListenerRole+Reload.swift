@@ -16,7 +16,7 @@ extension ListenerRole {
         let preparation: Preparation
         do throws(StartErrors) {
             let (settings, errors) = SettingsReader.read(household.settings.arguments, after: household.settings)
-            preparation = try Preparation(settings, after: errors, reusing: household.bound)
+            preparation = try Preparation(settings, after: errors, reusing: household.bound, and: nil)
         } catch {
             for error in error.errors {
                 logger.error("the settings stay as they were", metadata: ["problem": "\(error.line)"])
@@ -47,12 +47,16 @@ extension ListenerRole {
     private func exchange(_ old: [Listener], for new: [Listener]) {
         for listener in old where !new.contains(where: { $0 === listener }) {
             clinux_watch_remove(watchSet, listener.descriptor)
-            shutdown(listener.descriptor, Int32(SHUT_RDWR))
-            logger.notice("no longer listening", metadata: ["address": "\(listener.address)"])
+            leave(listener)
         }
         for listener in new where !old.contains(where: { $0 === listener }) {
             must(clinux_watch_add(watchSet, listener.descriptor), "epoll")
         }
+    }
+
+    func leave(_ listener: Listener) {
+        shutdown(listener.descriptor, Int32(SHUT_RDWR))
+        logger.notice("no longer listening", metadata: ["address": "\(listener.address)"])
     }
 
     // MARK: - Certificates

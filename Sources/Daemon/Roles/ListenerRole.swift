@@ -8,11 +8,14 @@ import SystemPackage
 import Transport
 
 /// The mode of a mail host: for each connection, processes with the least rights.
-func runForking(_ preparation: Preparation) throws(StartErrors) {
+///
+/// - Parameter inheritance: what a predecessor in this very process has left.
+func runForking(_ preparation: Preparation, succeeding inheritance: Inheritance? = nil) throws(StartErrors) {
     guard let gateAccount = preparation.gateAccount else { preconditionFailure("there is no account for the gate") }
     let manager = ServiceManager.takeFromEnvironment()
     cleanEnvironment()
-    let household = try Household(preparation, gateAccount: gateAccount, manager: manager)
+    let household = try Household(
+        preparation, gateAccount: gateAccount, manager: manager, descriptorLimit: inheritance?.estate.descriptorLimit)
     rehearse(household)
     rehearseRoles(household)
     resetSignals()
@@ -23,14 +26,23 @@ func runForking(_ preparation: Preparation) throws(StartErrors) {
     ProcessTitle.set("listener")
     // A gate whose monitor dies is reaped here.
     clinux_adopt_orphans()
-    let pidFile = try preparation.settings.makePIDFile()
+    let pidFile: PIDFile?
+    do throws(StartErrors) {
+        pidFile = try preparation.settings.makePIDFile()
+    } catch {
+        guard inheritance != nil else { throw error }
+        // There is no way back, and mail is served without it.
+        for error in error.errors { preparation.logger.warning("\(error.line)") }
+        pidFile = nil
+    }
     defer { pidFile?.remove() }
     clinux_share_heap()                         // for sessions with several readers
     clinux_seal_heap()
     var listener = ListenerRole(household: household, doors: preparation.doors)
     // Whoever waits for these lines may look at us now.
-    announce(preparation)
+    announce(preparation, but: inheritance?.listeners ?? [], inheritance?.doors ?? [])
     listener.watch(preparation.certificates)
+    if let inheritance { listener.take(inheritance) }
     listener.run()
 }
 
@@ -57,7 +69,7 @@ struct ListenerRole {
     var admission: Admission
     private var refusals = RefusalLog()
     /// What has happened since then, in seconds since 1970.
-    let started = time(nil)
+    var started = time(nil)
     var tallies = Tallies()
     var desk: Desk
     /// An administrator has asked for the end.
@@ -186,7 +198,7 @@ struct ListenerRole {
     }
 
     mutating func hireKeeper() {
-        keepers.hire(household) { [pages] in pages.keep(only: nil) }
+        keepers.hire(household)
     }
 
     /// Forks a monitor, which waits for a client.
@@ -296,9 +308,10 @@ struct ListenerRole {
         let signals = household.signals.takeHousekeeping()
         if signals.contains(SIGCHLD) { reap() }
         if signals.contains(SIGHUP) { _ = reload() }
+        if signals.contains(SIGUSR2) { _ = giveWay() }
     }
 
-    private mutating func reap() {
+    mutating func reap() {
         var status: Int32 = 0
         while true {
             let process = waitpid(-1, &status, WNOHANG)

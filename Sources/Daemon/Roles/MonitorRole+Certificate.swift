@@ -34,7 +34,7 @@ extension MonitorRole {
         guard let (reading, writing) = try? Descriptor.pipe().release() else { return nil }
         let child = fork()
         if child == 0 {
-            SessionPages.drop(page)
+            SessionPage.drop(page)
             runVerifier(proof, challenge, answer: writing, household)
         }
         close(writing)

@@ -61,11 +61,7 @@ private func awaitClient(_ line: Line, _ gate: GateProcess, _ household: Househo
 struct MonitorRole: ~Copyable {
     let household: Household
     let line: Line
-<<<<<<< HEAD
-    let page: SessionPages.Page?
-=======
-    private let page: SessionPage.Memory?
->>>>>>> de75ab5 (A session's page leads to no other session's)
+    let page: SessionPage.Memory?
     private let gate: GateProcess
     /// The client's socket; `nil` once only the gate can use it, because TLS has begun.
     private var client: Int32?
@@ -288,15 +284,6 @@ struct MonitorRole: ~Copyable {
             return .refused(.unavailable, reason: "pipe: \(error)")
         }
         let (reading, writing) = answer.release()
-<<<<<<< HEAD
-=======
-        let child = fork()
-        if child == 0 {
-            SessionPage.drop(page)
-            body(writing)
-        }
-        close(writing)
->>>>>>> de75ab5 (A session's page leads to no other session's)
         defer { close(reading) }
         let bytes = question.wire(from: peer.host)
         let isAsked = household.keeper.ask(bytes, answer: writing, orUntil: household.signals.end)

@@ -7,13 +7,13 @@ import Transport
 struct Signals {
     /// Readable when this process is to end: SIGTERM, SIGINT.
     let end: Int32
-    /// Readable for the listener: a child has ended, or SIGHUP.
+    /// Readable for the listener: a child has ended, or SIGHUP, or SIGUSR2.
     let housekeeping: Int32
 
     /// Blocks the signals; whoever does not poll for them does not hear them.
     static func block() throws(Errno) -> Signals {
         let end = try descriptor(for: [SIGTERM, SIGINT])
-        return Signals(end: end, housekeeping: try descriptor(for: [SIGCHLD, SIGHUP]))
+        return Signals(end: end, housekeeping: try descriptor(for: [SIGCHLD, SIGHUP, SIGUSR2]))
     }
 
     /// Blocks these signals; the descriptor is readable when one has come.

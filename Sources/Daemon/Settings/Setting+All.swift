@@ -232,6 +232,10 @@ extension Setting {
         Setting("config", nil, .text("FILE"), \.configuration,
                 "The file with settings; options count more than what is there. The default one need not exist.",
                 default: Settings.defaultConfiguration, [.commandLineOnly]),
+        Setting("succeed", nil, .number("DESCRIPTOR", 3...Int(Int32.max)), \.estate,
+                "Take the place of the imapd that starts this one, with its connections, of which this open file tells. "
+                    + "That is how imapd starts itself when it gives way to another version.",
+                default: "none", [.commandLineOnly]),
         Setting("check-config", .checkConfiguration,
                 "Tell everything that is wrong with the settings and the files that they name, and end."),
         Setting("show-config", .showConfiguration, "Show the settings in force, and where each was chosen, and end."),

@@ -84,6 +84,8 @@ public struct Settings: Sendable {
     public var traced: [String] = []
     public var traceDirectory: String?
     public var traceLiterals = false
+    /// The descriptor of what a predecessor has left.
+    var estate: Int?
     /// The file to read more from; `nil` is the default one, which need not exist.
     public var configuration: String?
     /// Asked for instead of a server.

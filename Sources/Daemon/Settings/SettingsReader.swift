@@ -24,7 +24,8 @@ enum SettingsReader {
         var pending: [String] = []
         if let running { pending = keep(running, &file.assignments, options) }
         var settings = combine(file: file.assignments, options: options, &errors)
-        settings.arguments = Array(arguments)
+        // What a predecessor has left is taken once.
+        settings.arguments = arguments.filter { !$0.hasPrefix("--succeed=") }
         settings.pending = pending
         return (settings, errors)
     }

@@ -8,15 +8,20 @@ package struct ServiceManager {
     private let socket: Int32?
     /// How often it wants to hear of us; `nil` if it does not. Half of the time after which it takes us for dead.
     let watchdogInterval: Duration?
+    /// What was in the environment, for another program in this process.
+    let variables: [String]
 
     /// Takes what concerns it out of the environment: children, and what PAM's modules start, are not meant.
     package static func takeFromEnvironment() -> ServiceManager {
+        let names: [String] = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM"]
+        let variables = names.compactMap { name -> String? in getenv(name).map { "\(name)=" + String(cString: $0) } }
         let path = take("NOTIFY_SOCKET")
         let microseconds = take("WATCHDOG_USEC").flatMap { Int64($0) } ?? 0
         let process = take("WATCHDOG_PID").flatMap { pid_t($0) }
         let socket = path.flatMap { connect($0) }
         let isWatched = socket != nil && microseconds > 0 && (process == nil || process == getpid())
-        return ServiceManager(socket: socket, watchdogInterval: isWatched ? .microseconds(microseconds / 2) : nil)
+        return ServiceManager(socket: socket, watchdogInterval: isWatched ? .microseconds(microseconds / 2) : nil,
+                              variables: variables)
     }
 
     /// We serve, from now on or again.
@@ -25,10 +30,10 @@ package struct ServiceManager {
     }
 
     /// Settings are being read again; `ready` tells that this is over.
-    func reloading() {
+    func reloading(status: String = "Reading settings") {
         var now = timespec()
         clock_gettime(CLOCK_MONOTONIC, &now)
-        say("RELOADING=1\nMONOTONIC_USEC=\(Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1000)\nSTATUS=Reading settings")
+        say("RELOADING=1\nMONOTONIC_USEC=\(Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1000)\nSTATUS=\(status)")
     }
 
     func stopping() {

@@ -8,7 +8,7 @@ import Transport
 @Suite struct WishTests {
     static let wishes: [Wish] = [
         .kickProcess(1), .kickProcess(.max), .kickUser("ada"), .kickUser("a b"), .forgiveUser(String(repeating: "x", count: 255)),
-        .kickNetwork(try! IPNetwork("192.0.2.0/24")), .forgiveNetwork(try! IPNetwork("2001:db8::1")), .reload, .stop,
+        .kickNetwork(try! IPNetwork("192.0.2.0/24")), .forgiveNetwork(try! IPNetwork("2001:db8::1")), .reload, .stop, .upgrade,
     ]
 
     @Test(arguments: wishes)
@@ -20,7 +20,7 @@ import Transport
     }
 
     @Test("what cannot be is not wished for", arguments: [
-        [0, 0, 0, 0, 0], [0, 0xFF, 0xFF, 0xFF, 0xFF], [1, 0, 0, 0, 0], [1, 0, 0, 0, 1, 0xFF], [2, 0, 0, 0, 1, 0x78], [7], [],
+        [0, 0, 0, 0, 0], [0, 0xFF, 0xFF, 0xFF, 0xFF], [1, 0, 0, 0, 0], [1, 0, 0, 0, 1, 0xFF], [2, 0, 0, 0, 1, 0x78], [8], [7, 0], [],
     ] as [[UInt8]])
     func impossible(bytes: [UInt8]) { #expect(Wish(wire: bytes) == nil) }
 
@@ -38,7 +38,7 @@ import Transport
     }
 
     @Test(arguments: [
-        ("who", .who), ("stats", .stats), ("limits", .limits), ("reload", .wish(.reload)), ("stop", .wish(.stop)),
+        ("who", .who), ("stats", .stats), ("limits", .limits), ("reload", .wish(.reload)), ("stop", .wish(.stop)), ("upgrade", .wish(.upgrade)),
         ("kick user ada lovelace", .wish(.kickUser("ada lovelace"))), ("kick process 12", .wish(.kickProcess(12))),
         ("kick network ::1", .wish(.kickNetwork(try! IPNetwork("::1")))), ("forgive user ada", .wish(.forgiveUser("ada"))),
         ("forgive network 10.0.0.0/8", .wish(.forgiveNetwork(try! IPNetwork("10.0.0.0/8")))),
