@@ -27,15 +27,6 @@ import Transport
         #expect(told == 2)
     }
 
-    @Test("PAM's modules are loaded once, for all who log in", .enabled(if: isRoot, needsRoot))
-    func modules() async throws {
-        let daemon = try await ForkedDaemon(["--allow-plaintext-login"])
-        let maps = try String(contentsOfFile: "/proc/\(daemon.listener.pid)/maps", encoding: .utf8)
-        #expect(maps.contains("pam_unix.so"))
-        #expect(daemon.listener.status("Threads") == ["1"])
-        #expect(try daemon.logIn(daemon.client()).contains(" OK "))
-    }
-
     @Test("what changes in PAM's configuration counts at the next login", .enabled(if: isRoot, needsRoot))
     func changedService() async throws {
         let pam = try PAMConfiguration.unix()

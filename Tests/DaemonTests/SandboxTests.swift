@@ -164,11 +164,13 @@ struct SandboxTests {
         let daemon = try await ForkedDaemon(implicitTLS: true)
         let client = try daemon.client(tls: true)
         #expect(try daemon.logIn(client).contains(" OK "))
+        // Two signals are the C library's own, which can neither be seen nor set through it.
+        let internals: UInt64 = 3 << 31
         // A session wants to tell when it ends for want of memory.
         let fatal = [SIGILL, SIGTRAP, SIGABRT].reduce(UInt64(0)) { $0 | 1 << UInt64($1 - 1) }
         for (role, handled) in [("gate", 0), ("session", fatal)] {
             let caught = try daemon.process(role).status("SigCgt").first.flatMap { UInt64($0, radix: 16) }
-            #expect(caught == handled, "\(role) has handlers")
+            #expect(caught.map { $0 & ~internals } == handled, "\(role) has handlers")
         }
     }
 

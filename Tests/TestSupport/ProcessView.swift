@@ -93,7 +93,7 @@ public struct ProcessView: Sendable, Hashable {
         guard memory >= 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
         defer { close(memory) }
         var read = 0
-        for line in (text("maps") ?? "").split(separator: "\n") {
+        for line in (whole("maps") ?? "").split(separator: "\n") {
             // Address range, rights, …: what is no longer mapped, or the kernel's, cannot be read.
             let words = line.split(separator: " ")
             let ends = words[0].split(separator: "-").compactMap { UInt($0, radix: 16) }
