@@ -20,10 +20,7 @@ prefix = server.get("prefix", "")
 
 def connect():
     if "command" in server:
-        client = imaplib.IMAP4_stream(server["command"])
-        # Courier without a daemon for changes of files complains before it greets with PREAUTH.
-        client.state = "AUTH"
-        return client
+        return imaplib.IMAP4_stream(server["command"])
     client = imaplib.IMAP4("127.0.0.1", server["port"])
     client.login(server["user"], server["password"])
     return client
