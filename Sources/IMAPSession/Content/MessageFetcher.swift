@@ -5,13 +5,6 @@ import MailMessage
 import MailStore
 import Transport
 
-/// Where responses go: a buffer, and the client behind it.
-protocol ResponseSink: AnyObject {
-    var out: Serializer { get set }
-    /// Sends what is in `out`.
-    func flush() throws(ConnectionEnd)
-}
-
 /// Tells FETCH data (RFC 9051 §7.5.2) of one message after the other.
 ///
 /// A message's file is opened at most once and read in order; bodies pass through in constant memory. The size of a literal
@@ -496,17 +489,6 @@ extension FetchAttribute {
         case .flags: .flags
         case .modSeq: .modSeq
         default: nil
-        }
-    }
-}
-
-extension MessageStructure {
-    /// The transfer encoding of a part's body; `nil` for one that we do not know. A multipart or a message has none of its
-    /// own (RFC 2045 §6.4).
-    func encoding(of part: Index) -> TransferEncoding? {
-        switch parts[part].kind {
-        case .multipart, .message: .identity
-        case .text, .basic: TransferEncoding(value(.contentTransferEncoding, of: part))
         }
     }
 }
