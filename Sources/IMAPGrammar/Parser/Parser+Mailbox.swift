@@ -19,7 +19,7 @@ extension Parser {
     /// raw UTF-8, stand for themselves: `CREATE "A&B"` makes the mailbox "A&B", which LIST shows in its one right
     /// form, "A&-B", and which both forms then open. So no name that a client made is out of its reach.
     func mailboxText(_ bytes: [UInt8]) -> String? {
-        if !mode.isUTF8, bytes.contains(UInt8(ascii: "&")), let text = ModifiedUTF7.decode(bytes) { return text }
+        if !mode.isUTF8, bytes.contains(UInt8(ascii: "&")), let text = ModifiedUTF7.decodeCanonical(bytes) { return text }
         return String(validating: bytes, as: UTF8.self)
     }
 

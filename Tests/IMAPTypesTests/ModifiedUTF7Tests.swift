@@ -1,6 +1,6 @@
+import IMAPTypes
 import TestSupport
 import Testing
-@testable import IMAPGrammar
 
 @Suite struct ModifiedUTF7Tests {
     @Test("encodes and decodes", arguments: [
@@ -10,17 +10,32 @@ import Testing
         ("\n", "&AAo-"), ("\u{7F}", "&AH8-"), ("~ +,/", "~ +,/"),
     ])
     func both(text: String, encoded: String) {
-        #expect(ModifiedUTF7.encode(text).latin1 == encoded)
+        #expect(ModifiedUTF7.encode(text) == Array(encoded.utf8))
         #expect(ModifiedUTF7.decode(Array(encoded.utf8)) == text)
+        #expect(ModifiedUTF7.decodeCanonical(Array(encoded.utf8)) == text)
     }
 
-    @Test("refuses what encode would not make", arguments: [
-        "&", "a&", "&AOk", "&AOk!-", "&A-", "&AO-", "&AOl-", "&AOkA-", "&AGE-", "&ACY-", "&AOk-&AOk-", "&2D0-", "&3gA-",
-        "&3gDYPQ-",
-        "&2D0AYQ-", "&AOkAYQ-", "é", "\n", "\u{7F}", "&Jjo/-", "&=-", "& -", "&&-",
+    @Test("refuses what is not modified UTF-7", arguments: [
+        "&", "a&", "&AOk", "&AOk!-", "&A-", "&AO-", "&AOl-", "&AOkA-", "&3gDYPQ-", "&2D0AYQ-", "é", "\n", "\u{7F}", "&Jjo/-",
+        "&=-", "& -", "&&-",
     ])
     func bad(encoded: String) {
         #expect(ModifiedUTF7.decode(Array(encoded.utf8)) == nil)
+        #expect(ModifiedUTF7.decodeCanonical(Array(encoded.utf8)) == nil)
+    }
+
+    @Test("reads needless shifts, but not as the one form of a name", arguments: [
+        ("&AGE-", "a"), ("&ACY-", "&"), ("&AOk-&AOk-", "éé"), ("&2D0-&3gA-", "😀"), ("&AOkAYQ-", "éa"),
+    ])
+    func needless(encoded: String, text: String) {
+        #expect(ModifiedUTF7.decode(Array(encoded.utf8)) == text)
+        #expect(ModifiedUTF7.decodeCanonical(Array(encoded.utf8)) == nil)
+    }
+
+    @Test("writes in base64 what it is told to") func escaped() {
+        let encoded = ModifiedUTF7.encode("a.b/é.") { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "/") }
+        #expect(encoded == Array("a&AC4-b&AC8A6QAu-".utf8))
+        #expect(ModifiedUTF7.decode(encoded) == "a.b/é.")
     }
 
     /// Of strings of all planes, and of those that look like the encoding.
@@ -37,8 +52,8 @@ import Testing
             let text = String(scalars)
             let encoded = ModifiedUTF7.encode(text)
             #expect(encoded.allSatisfy { (0x20...0x7E).contains($0) })
-            let decoded = ModifiedUTF7.decode(encoded)
-            #expect(decoded?.unicodeScalars.elementsEqual(text.unicodeScalars) == true, "\(encoded.latin1)")
+            let decoded = ModifiedUTF7.decodeCanonical(encoded)
+            #expect(decoded?.unicodeScalars.elementsEqual(text.unicodeScalars) == true, "\(encoded)")
         }
     }
 
@@ -49,7 +64,7 @@ import Testing
         let alphabet = Array("&&&---AOkJjo2D3eAgZ+,/ 09z".utf8)
         for _ in 0..<500 {
             let bytes = (0..<Int.random(in: 0..<10, using: &random)).map { _ in alphabet.randomElement(using: &random)! }
-            if let text = ModifiedUTF7.decode(bytes) { #expect(ModifiedUTF7.encode(text) == bytes) }
+            if let text = ModifiedUTF7.decodeCanonical(bytes) { #expect(ModifiedUTF7.encode(text) == bytes) }
         }
     }
 }
