@@ -95,7 +95,8 @@ public enum PAM {
         mutating func run(peer: String, asksForPassword: Bool, opensSession: Bool) throws(Failure) -> String {
             try must("pam_set_item", library.set_item(handle, PAM_RHOST, peer))
             try must("pam_set_item", library.set_item(handle, PAM_TTY, "imap"))
-            try must("pam_set_item", library.set_item(handle, PAM_FAIL_DELAY, unsafeBitCast(Self.noDelay, to: UnsafeRawPointer.self)))
+            let noDelay = unsafeBitCast(Self.noDelay, to: UnsafeRawPointer.self)
+            try must("pam_set_item", library.set_item(handle, PAM_FAIL_DELAY, noDelay))
 
             if asksForPassword {
                 try must("pam_authenticate", library.authenticate(handle, silent | Int32(PAM_DISALLOW_NULL_AUTHTOK)))

@@ -188,7 +188,8 @@ struct Password: ParsableCommand {
             for line in lines {
                 table.add([
                     line.user, line.label ?? "-", line.password.kind, line.owner.map { "\($0.uid)" } ?? "-",
-                    line.owner?.home ?? "-", line.expiry.map { "\($0)" } ?? "-", lastUse(line, use).map { "\(Day(number: $0 / 86_400))" } ?? "-",
+                    line.owner?.home ?? "-", line.expiry.map { "\($0)" } ?? "-",
+                    lastUse(line, use).map { "\(Day(number: $0 / 86_400))" } ?? "-",
                 ])
             }
             return table

@@ -30,7 +30,8 @@ enum TraceFile {
         let name = String(decoding: user.utf8.prefix(100).map { byte in
             switch byte {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                 UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "@"), UInt8(ascii: "."): byte
+                 UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "@"),
+                 UInt8(ascii: "."): byte
             default: UInt8(ascii: "_")
             }
         }, as: UTF8.self)

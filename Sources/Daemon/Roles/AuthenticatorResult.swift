@@ -57,7 +57,8 @@ enum AuthenticatorResult: Equatable {
         var reader = WireReader(wire)
         switch reader.byte() {
         case 0:
-            guard let uid = reader.number(), let gid = reader.number(), let count = reader.number(), count <= 65_536 else { return nil }
+            guard let uid = reader.number(), let gid = reader.number(), let count = reader.number(), count <= 65_536
+            else { return nil }
             var groups: [gid_t] = []
             for _ in 0..<count {
                 guard let group = reader.number() else { return nil }
@@ -114,7 +115,8 @@ enum AuthenticatorResult: Equatable {
             return bytes.count >= 4 + bytes[..<4].reduce(0) { $0 << 8 | Int($1) }
         }
         var reader = WireReader(bytes)
-        guard let body = reader.string(atMost: longest), reader.isAtEnd, let result = Self(wire: Array(body)) else { throw .ended }
+        guard let body = reader.string(atMost: longest), reader.isAtEnd, let result = Self(wire: Array(body))
+        else { throw .ended }
         return result
     }
 

@@ -146,7 +146,9 @@ final class MonitorChannel: GateMonitor {
         defer { frame.wipe() }
         var sent = 0
         while sent < frame.count {
-            let count = frame.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress! + sent, $0.count - sent, Int32(MSG_NOSIGNAL)) }
+            let count = frame.withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress! + sent, $0.count - sent, Int32(MSG_NOSIGNAL))
+            }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { throw .shutdown }
             sent += count

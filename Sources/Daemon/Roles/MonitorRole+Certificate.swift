@@ -6,7 +6,8 @@ import Transport
 /// A certificate is believed if it shows itself to be good to a process that no stranger talks to (`runVerifier`).
 extension MonitorRole {
     mutating func hearCertificate(_ message: GateChannel.Announced) throws(GateChannel.Failure) -> Admission? {
-        guard let attempt = CertificateAttempt(wire: try channel.body(of: message)), let challenge else { throw message.violation }
+        guard let attempt = CertificateAttempt(wire: try channel.body(of: message)), let challenge
+        else { throw message.violation }
         if try isRefused() { return nil }
         let started = ContinuousClock.now
         switch verify(attempt.proof, challenge) {

@@ -52,7 +52,8 @@ enum VerifierResult: Equatable {
             guard let subject = reader.text(atMost: Self.longestText) else { return nil }
             var certificate = ClientCertificate(subject: subject, names: [])
             while !reader.isAtEnd {
-                guard certificate.names.count < Self.mostNames, let name = reader.text(atMost: Self.longestName) else { return nil }
+                guard certificate.names.count < Self.mostNames, let name = reader.text(atMost: Self.longestName)
+                else { return nil }
                 certificate.names.append(name)
             }
             self = .certificate(certificate)

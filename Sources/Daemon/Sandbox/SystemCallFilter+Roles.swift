@@ -5,7 +5,8 @@ import Glibc
 /// and completed with what other versions of glibc call for the same.
 ///
 /// What is not here, and mostly would be asked for: `execve`, and `clone` but for threads (no program, no process), `socket`
-/// (nobody else to talk to), `kill`, `ptrace`, `prctl`, `ioctl`, `setresuid`, `chmod`, `symlinkat`, `mknodat`, `memfd_create`, `io_uring_setup`.
+/// (nobody else to talk to), `kill`, `ptrace`, `prctl`, `ioctl`, `setresuid`, `chmod`, `symlinkat`, `mknodat`, `memfd_create`,
+/// `io_uring_setup`.
 extension SystemCallFilter {
     /// For the process that talks to strangers: bytes to and from what it has open. Nothing here takes a name.
     /// - Parameter process: its own number.

@@ -1,8 +1,8 @@
 import IMAPGrammar
 
 extension Authenticated {
-    /// ENABLE (RFC 9051 §6.3.1, RFC 5161). ENABLED names what of it is on now: also what was before, as a client may have made us
-    /// assume that it knows CONDSTORE, and goes by the answer.
+    /// ENABLE (RFC 9051 §6.3.1, RFC 5161). ENABLED names what of it is on now: also what was before, as a client may have made
+    /// us assume that it knows CONDSTORE, and goes by the answer.
     func enable(_ names: [[UInt8]]) -> Completion {
         let wanted = Set(names)
         var named: [String] = []
