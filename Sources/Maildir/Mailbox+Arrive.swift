@@ -66,8 +66,7 @@ extension Mailbox {
             if isAnnounced { try syncCur() }
             try commit(transaction)
         } catch {
-            for arrival in arrivals[..<placed] { _ = directory.cur.unlink(arrival.name) }
-            state.arriving = []
+            takeBack(arrivals[..<placed].map(\.name))
             throw error
         }
         // One file alone may be logged before its name is on the disk, which spares the file system a commit of its own: if a
@@ -88,14 +87,29 @@ extension Mailbox {
         try write(transaction)
     }
 
-    /// Under the lock: takes back what somebody was killed in the middle of. The next transaction closes the matter.
-    func undoArrivals() {
+    /// After a failure: removes what was put into cur/. If not all of it can be removed, whoever has the lock next tries again.
+    ///
+    /// Where the log has an end that could not be cut off, it is not known yet whether the messages are in the mailbox: who reads
+    /// on there finds out.
+    private func takeBack(_ names: [[UInt8]]) {
+        guard let size = state.log.file.status()?.st_size, Int(size) == state.log.position else { return }
+        for name in names where !directory.cur.unlink(name) && errno != ENOENT { return }
+        state.arriving = []
+    }
+
+    /// Under the lock: takes back what somebody was stopped in the middle of. The next transaction closes the matter, so there is
+    /// none before all is taken back that can be.
+    func undoArrivals() throws(StoreError) {
         guard !state.arriving.isEmpty else { return }
         var removed = 0
         for name in state.arriving {
-            if let status = directory.cur.status(name), status.isRegular, status.st_nlink > 1, directory.cur.unlink(name) {
-                removed += 1
+            guard let status = directory.cur.status(name) else {
+                if errno == ENOENT { continue }
+                throw failure("looking at", name)
             }
+            guard status.isRegular, status.st_nlink > 1 else { continue }
+            guard directory.cur.unlink(name) || errno == ENOENT else { throw failure("taking back", name) }
+            removed += 1
         }
         state.arriving = []
         if removed > 0 {

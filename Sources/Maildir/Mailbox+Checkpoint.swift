@@ -17,6 +17,7 @@ extension Mailbox {
     ///
     /// `isLogged` tells whether whoever has read the present log knows all of the state. `id`: the mailbox's from now on.
     func checkpoint(isLogged: Bool = true, id: ObjectID? = nil) throws(StoreError) {
+        if isLogged { try finishNaming() }
         try verifyRows()
         try raiseCeiling(of: &state.summary)
         try Self.checkpoint(&state, in: directory, isLogged: isLogged, after: state.log.header.generation,

@@ -206,6 +206,9 @@ private struct Salvage {
         case .arriving:
             // What came in is kept: that it was cut short cannot be known of a log that may have lost its end.
             break
+        case .naming:
+            // All names are looked at.
+            break
         case .details(let uid, let date, let size):
             forEach(uid > 0 ? [uid...uid] : []) { entry in
                 entry.row.internalDate = date == unknownDate ? nil : date

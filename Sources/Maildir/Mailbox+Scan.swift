@@ -61,6 +61,7 @@ extension Mailbox {
 
     /// Under the lock.
     private func scan() throws(StoreError) {
+        try finishNaming()
         try verifyRows()
         guard let due = Self.due(state.summary, directory), due.new || due.cur else { return }
         var finding = try Self.find(in: directory, table, readsCur: due.cur)

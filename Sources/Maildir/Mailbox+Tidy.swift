@@ -64,34 +64,34 @@ extension Mailbox {
         }
         let known = table
         return try locked { () throws(StoreError) in
+            try finishNaming()
             try verifyRows()
             // The mailbox was read anew, and rows are others.
             guard table === known else { return true }
+            var rows: [Int] = [], ranges = RowRanges()
+            var next: Int? = first
+            while let row = next, rows.count < Self.batch {
+                next = nextDue(from: row + 1)
+                // Others may have changed it before we had the lock.
+                guard isDue(row) else { continue }
+                rows.append(row)
+                ranges.append(row, uid: table.uid(row))
+            }
+            guard !rows.isEmpty else { return false }
+            try announceNames(ranges.ranges)
             var transaction = Transaction(summary: state.summary)
-            var done = 0
             var isStale = false
-            var groups: [[UInt8]: (place: Place, flags: SystemFlags, rows: RowRanges)] = [:]
+            var names = NewNames()
             transaction.summary.cur = try changingCur { () throws(StoreError) in
                 var events = 0
-                var next: Int? = first
-                while let row = next, done < Self.batch {
-                    defer { next = nextDue(from: row + 1) }
-                    // Others may have changed it before we had the lock.
-                    guard isDue(row) else { continue }
-                    done += 1
+                for row in rows {
                     let cameFromNew = table.place(row).contains(.new)
                     guard let info = rename(row) else {
                         isStale = isStale || errno == ENOENT
                         continue
                     }
                     events += cameFromNew ? 1 : 2
-                    let flags = table.flags(row)
-                    let parsed = info.withUnsafeBytes { FileName.info($0) }
-                    if parsed.isPlain {
-                        groups[info, default: (.hasInfo, flags, RowRanges())].rows.append(row, uid: table.uid(row))
-                    } else {
-                        transaction.entries.append(.namedOddly(table.uid(row), [.hasInfo, .odd], info))
-                    }
+                    names.add(row, of: table, info)
                 }
                 return events
             }
@@ -100,9 +100,12 @@ extension Mailbox {
                 state.summary.cur = DirectoryState()
                 transaction.summary.cur = DirectoryState()
             }
-            for (_, group) in groups { transaction.entries.append(.named(group.place, group.flags, group.rows.ranges)) }
+            transaction.entries = names.entries
             // What cannot be renamed now is left for another day.
-            if transaction.entries.isEmpty { return false }
+            if names.isEmpty {
+                try commit(transaction, sync: false)
+                return false
+            }
             // The names first: if the log told of one that a power cut then takes back, the old name would be taken for another
             // program's wish.
             guard directory.cur.sync() else {

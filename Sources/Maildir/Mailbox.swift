@@ -186,7 +186,7 @@ final class Mailbox {
         }
         if lockDepth == 1 {
             try catchUp(isLocked: true)
-            undoArrivals()
+            try undoArrivals()
         }
         return try body()
     }

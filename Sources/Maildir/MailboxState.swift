@@ -10,6 +10,8 @@ struct MailboxState {
     var table: MessageTable?
     /// Files that the last transaction announced: if whoever wrote it has let go of the lock, it was cut short.
     var arriving: [[UInt8]] = []
+    /// Messages whose files may have got the names of their flags, which the log does not tell yet.
+    var naming: [ClosedRange<UInt32>] = []
 
     var uidValidity: UIDValidity { UIDValidity(log.header.uidValidity) ?? UIDValidity(1)! }
 
@@ -80,9 +82,13 @@ struct MailboxState {
                 arriving = names
                 continue
             }
+            if case .naming(let ranges) = entry {
+                naming = ranges
+                continue
+            }
             guard let table else { continue }
             switch entry {
-            case .keyword, .arriving: break
+            case .keyword, .arriving, .naming: break
             case .add(let row, let base, let info):
                 // Never out of order, whatever the file says: the table is searched by halves.
                 if table.count == 0 || table.uid(table.count - 1) < row.uid { table.append(row, base: base, info: info) }

@@ -132,6 +132,8 @@ final class MaildirAppend: AppendTransaction {
         guard !messages.isEmpty else { return (mailbox.state.uidValidity, []) }
         try sync()
         let tmp = try mailbox.directory.tmp()
+        // By their names here, whoever takes files back that this could not knows that he may.
+        defer { if !mailbox.state.arriving.isEmpty { messages = [] } }
         let arrivals = try mailbox.locked { () throws(StoreError) in
             try mailbox.arrive(messages.count) { (index, arrival) throws(StoreError) in
                 messages[index].base = names.next()

@@ -6,6 +6,7 @@ extension OpenMaildir {
     func store(_ uids: [UID], _ change: FlagChange, unchangedSince: ModSequence?) throws(StoreError) -> StoreResult {
         if isReadOnly { throw .readOnly }
         return try mailbox.locked { () throws(StoreError) in
+            try mailbox.finishNaming()
             var result = StoreResult()
             var transaction = mailbox.newTransaction()
             // What is only removed need not be known.

@@ -19,6 +19,9 @@ struct Transaction {
         case namedOddly(UInt32, Place, [UInt8])
         /// These files are about to be put into cur/ (see `Mailbox.arrive`). Holds until the next transaction.
         case arriving([[UInt8]])
+        /// The files of these messages are about to get the names of their flags (see `Mailbox.tidy`); none: they have them.
+        /// Holds until another of its kind.
+        case naming([ClosedRange<UInt32>])
         /// INTERNALDATE (seconds) and RFC822.SIZE were looked up.
         case details(UInt32, internalDate: Int64, size: UInt64)
     }
@@ -67,6 +70,7 @@ extension Transaction {
     private enum Kind {
         static let add: UInt8 = 1, flags: UInt8 = 2, keyword: UInt8 = 3, expunge: UInt8 = 4
         static let named: UInt8 = 5, namedOddly: UInt8 = 6, details: UInt8 = 7, arriving: UInt8 = 8
+        static let naming: UInt8 = 9
     }
 
     /// Every entry is its kind, the length of the rest in 4 bytes, and the rest.
@@ -118,6 +122,9 @@ extension Transaction {
                     writer.number(UInt8(truncatingIfNeeded: name.count))
                     writer.raw(name)
                 }
+            case .naming(let ranges):
+                kind = Kind.naming
+                Self.write(ranges, to: &writer)
             case .details(let uid, let date, let size):
                 kind = Kind.details
                 writer.number(uid)
@@ -186,6 +193,8 @@ extension Transaction {
                     names.append(name)
                 }
                 entries.append(.arriving(names))
+            case Kind.naming:
+                entries.append(.naming(Self.ranges(from: &rest)))
             case Kind.details:
                 entries.append(.details(rest.number(), internalDate: rest.number(), size: rest.number()))
             default:

@@ -155,7 +155,9 @@ class Steps {
     func copy(_ open: (any OpenMailbox)?, _ box: String, _ texts: [String], to target: String) throws {
         guard let open else { return }
         let group = newGroup(), chosen = uids(open, box, texts), name = try name(target)
-        for (uid, text) in chosen { note("?add\t\(target)\t\t\(text)\t\(flags(open, uid, box, text))\t\(group)") }
+        for (uid, text) in chosen {
+            note("?add\t\(target)\t\t\(text)\t\(flags(open, uid, box, text))\t\(part(group, box, text))")
+        }
         told(try open.copy(chosen.map(\.uid), to: name), chosen, open, box, target, group)
     }
 
@@ -163,6 +165,11 @@ class Steps {
     private func flags(_ open: any OpenMailbox, _ uid: UID, _ box: String, _ text: String) -> String {
         let known = model.boxes[box]!.messages[text]?.flags ?? []
         return known.count == 1 && !model.loose.contains(text) ? known.first! : open.flags(uid)
+    }
+
+    /// The group of a copy: one that a command which failed may have removed from its mailbox may be missing among them.
+    private func part(_ group: String, _ box: String, _ text: String) -> String {
+        model.boxes[box]?.messages[text]?.isCertain == true && !model.unsure.contains(text) ? group : "\(group)-\(text)"
     }
 
     /// Notes what COPY or MOVE has acknowledged.
@@ -186,7 +193,7 @@ class Steps {
         guard let open else { return }
         let group = newGroup(), chosen = uids(open, box, texts), name = try name(target)
         for (uid, text) in chosen {
-            note("?add\t\(target)\t\t\(text)\t\(flags(open, uid, box, text))\t\(group)")
+            note("?add\t\(target)\t\t\(text)\t\(flags(open, uid, box, text))\t\(part(group, box, text))")
             keep(box, text)
             note("?remove\t\(box)\t\(text)")
         }
@@ -266,7 +273,8 @@ class Steps {
         let all = inbox.uids.compactMap { uid in model.boxes["inbox"]!.uids[uid.rawValue].map { (uid, $0) } }
         if model.boxes[target] == nil { note("?box\t\(target)\t\(name)") }
         for (uid, text) in all {
-            note("?add\t\(target)\t\t\(text)\t\(flags(inbox, uid, "inbox", text))\t\(group)")
+            note("?add\t\(target)\t\t\(text)\t\(flags(inbox, uid, "inbox", text))\t"
+                 + part(group, "inbox", text))
             keep("inbox", text)
             note("?remove\tinbox\t\(text)")
         }

@@ -5,6 +5,7 @@
 //     FaultSubject DIRECTORY random SEED [ROUNDS]                  what chance chooses; SEED + 1 in the second round, …
 //     FaultSubject DIRECTORY damage FIRST STRIDE                   files of ours are cut, changed, deleted, or those of a backup
 //     FaultSubject DIRECTORY taken-back                            the log cannot be synced, and was read already
+//     FaultSubject DIRECTORY cases                                 several things go wrong in a certain order
 //     FaultSubject DIRECTORY scale MESSAGES                        what a session's commands cost in a mailbox of so many
 //     FaultSubject DIRECTORY list MAILBOXES                        what LIST with STATUS costs in an account of so many
 //
@@ -16,7 +17,7 @@ import Glibc
 let arguments = CommandLine.arguments
 guard arguments.count >= 3 else {
     print("usage: FaultSubject DIRECTORY counts | sweep FAULT FIRST STRIDE [SEED] | random SEED [ROUNDS] | "
-        + "damage FIRST STRIDE | taken-back | scale MESSAGES | list MAILBOXES")
+        + "damage FIRST STRIDE | taken-back | cases | scale MESSAGES | list MAILBOXES")
     exit(64)
 }
 if arguments.count == 4, let number = Int(arguments[3]), ["scale", "list"].contains(arguments[2]) {
@@ -49,6 +50,8 @@ case "damage" where arguments.count >= 5:
     exit(status(DamageRounds(arguments[1]).run(from: first, by: stride)))
 case "taken-back":
     exit(status(TakenBackRounds(arguments[1]).run()))
+case "cases":
+    exit(status(CaseRounds(arguments[1]).run()))
 default:
     print("unknown: \(arguments[2])")
     exit(64)

@@ -180,6 +180,7 @@ public final class MailboxDump {
         case .namedOddly(let uid, _, let info):
             say("named", ("uids", .text(String(uid))), ("oddly", .text(printable(info))))
         case .arriving(let names): for name in names { say("arriving", ("name", .text(printable(name)))) }
+        case .naming(let ranges): say("naming", ("uids", .text(text(ranges))))
         case .details(let uid, let date, let size):
             say("details", ("uid", .number(UInt64(uid))), ("date", .date(date)), ("size", .number(size)))
         }

@@ -194,6 +194,8 @@ public final class MaildirImport {
         let files = messages.compactMap(\.file)
         if let index = Handle.sync(files.map(\.handle)) { throw failure("writing", files[index].name) }
         let tmp = try mailbox.directory.tmp()
+        // As in `MaildirAppend.commit`.
+        defer { if !mailbox.state.arriving.isEmpty { pending = [] } }
         _ = try mailbox.locked { () throws(StoreError) in
             try mailbox.arrive(messages.count) { (index, arrival) throws(StoreError) in
                 let message = messages[index]
