@@ -29,10 +29,11 @@ final class LockFile {
         self.file = file
     }
 
-    /// Waits for an exclusive lock. False and `errno` if there is none to be had: `ENOENT` when the directory was removed.
-    func lock(_ byte: Byte) -> Bool {
+    /// Gets an exclusive lock, for which it waits unless told otherwise. False and `errno` if there is none to be had: `ENOENT`
+    /// when the directory was removed.
+    func lock(_ byte: Byte, waits: Bool = true) -> Bool {
         while true {
-            guard clinux_lock(file.raw, byte.rawValue, 1, 1) == 0 else { return false }
+            guard clinux_lock(file.raw, byte.rawValue, 1, waits ? 1 : 0) == 0 else { return false }
             // Somebody may have deleted the file, or the mailbox with it: then the lock is worth nothing.
             if let mine = file.status(), let there = directory.status(Self.name),
                mine.st_ino == there.st_ino, mine.st_dev == there.st_dev { return true }

@@ -68,20 +68,35 @@ struct LogFile {
         return Int(status.st_size)
     }
 
-    /// What follows `position` and verifies. `isWhole` tells whether that is everything that the file holds.
-    mutating func readOn(size: Int) -> (transactions: [Transaction], isWhole: Bool)? {
+    /// What `readOn` left unread.
+    enum Rest {
+        case nothing
+        /// What does not verify.
+        case torn
+        /// What the caller did not want.
+        case unwanted
+    }
+
+    /// What follows `position` and verifies, as far as it is wanted.
+    mutating func readOn(
+        size: Int, while isWanted: (Transaction) -> Bool = { _ in true }
+    ) -> (transactions: [Transaction], rest: Rest)? {
         guard let bytes = file.read(at: position, count: size - position) else { return nil }
         return bytes.withUnsafeBytes { bytes in
             var transactions: [Transaction] = []
-            var offset = 0
+            var offset = 0, isUnwanted = false
             while let frame = Self.frame(bytes, at: offset), frame.chain == chain,
                   let transaction = Transaction(from: UnsafeRawBufferPointer(rebasing: bytes[frame.body])) {
+                guard isWanted(transaction) else {
+                    isUnwanted = true
+                    break
+                }
                 transactions.append(transaction)
                 offset = frame.body.upperBound
                 chain = frame.crc
             }
             position += offset
-            return (transactions, offset == size - (position - offset))
+            return (transactions, isUnwanted ? .unwanted : position == size ? .nothing : .torn)
         }
     }
 

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import IMAPTypes
 import Logging
@@ -100,13 +101,30 @@ final class Mailbox {
               let size = log.file.status().map({ Int($0.st_size) }), size >= state.log.position else { return nil }
         if let mark, mark.generation > log.header.generation
             || mark.generation == log.header.generation && mark.length > UInt64(size) { return nil }
-        guard let (transactions, isWhole) = state.log.readOn(size: size) else {
+        let header = state.log.header
+        func isOnDisk(_ transaction: Transaction) -> Bool { header.isOnDisk(transaction.summary, mark) }
+        guard let (transactions, rest) = state.log.readOn(size: size, while: { isLocked || isOnDisk($0) }) else {
             throw failure("reading imapd.log of", directory.folder.directory)
         }
         var news: News?
         for transaction in transactions { state.apply(transaction, news: &news) }
-        if !isWhole, !cutTail(of: &state.log, size: size, logger, isLocked: isLocked) { return nil }
+        if rest == .unwanted { return nil }
+        if rest == .torn, !cutTail(of: &state.log, size: size, logger, isLocked: isLocked) { return nil }
+        if let last = transactions.last, !isOnDisk(last) {
+            try sync(state.log, directory)
+            setMark(state, directory, after: mark)
+        }
         return state
+    }
+
+    /// Under the lock: puts on the disk what somebody was stopped in the middle of, before anybody is told of it.
+    private static func sync(_ log: LogFile, _ directory: MailboxDirectory) throws(StoreError) {
+        guard clinux_sync_data(log.file.raw) == 0 else { throw failure("syncing imapd.log of", directory.folder.directory) }
+    }
+
+    /// Not if the log is a copy, which must be found out first.
+    private static func setMark(_ state: MailboxState, _ directory: MailboxDirectory, after old: LogMark?) {
+        if old.map({ isCopy(state, $0) }) != true { directory.setMark(state.mark) }
     }
 
     /// Bytes that do not verify are at the end of the log: those of a write that a crash cut short are cut off. False if
@@ -120,7 +138,8 @@ final class Mailbox {
         return true
     }
 
-    /// Takes in what others have written since. Without the lock it leaves a tail that does not verify for the next time.
+    /// Takes in what others have written since. Without the lock it leaves a tail that does not verify for the next time, and what
+    /// is not on the disk yet: a power cut could take it, and give UIDs that a client has heard of to other messages.
     func catchUp(isLocked: Bool) throws(StoreError) {
         let current = state.log.size(in: directory.root)
         // A log that was replaced has an end, which comes first.
@@ -128,14 +147,26 @@ final class Mailbox {
             throw failure("reading imapd.log of", directory.folder.directory)
         }
         if size > state.log.position {
-            guard let (transactions, isWhole) = state.log.readOn(size: size) else {
+            let mark = directory.mark, header = state.log.header
+            func isOnDisk(_ transaction: Transaction) -> Bool { header.isOnDisk(transaction.summary, mark) }
+            var log = state.log
+            guard let (transactions, rest) = log.readOn(size: size, while: { isLocked || isOnDisk($0) }) else {
                 throw failure("reading imapd.log of", directory.folder.directory)
             }
+            let isDue = transactions.last.map { !isOnDisk($0) } ?? false
+            if isDue { try Self.sync(log, directory) }
+            state.log = log
             for transaction in transactions { take(transaction, isNews: true) }
-            if !isWhole {
-                // Wait for whoever writes, then look again; if it is nobody, the tail is torn. Or what we have read was taken
-                // back (see `write`), and others have written in its place: that is not for us to cut off.
+            if isDue { Self.setMark(state, directory, after: mark) }
+            switch rest {
+            case .nothing: break
+            case .torn:
+                // Wait for whoever writes, then look again; if it is nobody, the tail is torn.
                 return isLocked ? try reload() : try locked {}
+            case .unwanted:
+                // Whoever writes it sets the mark next, of which those hear who wait for news. If it is nobody, it is for us.
+                if let mark, mark.generation >= header.generation { return try lockedIfFree() }
+                return try locked {}
             }
         } else if size < state.log.position {
             return isLocked ? try reload() : try locked {}
@@ -179,6 +210,16 @@ final class Mailbox {
 
     func locked<R>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {
         if lockDepth == 0 { try directory.lock() }
+        return try underLock(body)
+    }
+
+    /// Takes in all that there is, unless somebody else has the lock.
+    private func lockedIfFree() throws(StoreError) {
+        if lockDepth > 0 { return }
+        if try directory.lockIfFree() { try underLock { () throws(StoreError) in } }
+    }
+
+    private func underLock<R>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {
         lockDepth += 1
         defer {
             lockDepth -= 1
@@ -202,22 +243,10 @@ final class Mailbox {
     func write(_ transaction: Transaction, sync: Bool = true, isNews: Bool = false) throws(StoreError) {
         var transaction = transaction
         try raiseCeiling(of: &transaction.summary)
-        do throws(StoreError) {
-            try state.log.append(transaction, sync: sync)
-        } catch {
-            // Whoever reads without the lock may have seen it before it was taken back: what it gave and told is not given or
-            // told again.
-            var instead = Transaction(summary: state.summary)
-            instead.summary.uidNext = transaction.summary.uidNext
-            instead.summary.modSequence = transaction.summary.modSequence
-            instead.summary.ceiling = transaction.summary.ceiling
-            if !state.arriving.isEmpty { instead.entries = [.arriving(state.arriving)] }
-            if sync, transaction.summary.modSequence > state.summary.modSequence,
-               (try? state.log.append(instead, sync: false)) != nil { take(instead, isNews: false) }
-            throw error
-        }
+        try state.log.append(transaction, sync: sync)
         take(transaction, isNews: isNews)
-        // A power cut may take what was not synced from the log, and leave the mark.
+        // A power cut may take what was not synced from the log, and leave the mark; and whoever reads takes what the mark covers
+        // to be on the disk. So what is not synced gives no UIDs and no mod-sequences.
         if sync { directory.setMark(state.mark) }
     }
 
@@ -239,9 +268,10 @@ final class Mailbox {
 
     /// Whether the log is not the file that it was: somebody has copied the mailbox, or put a backup of it back. Then UIDs may
     /// have been given that neither it nor, if that was put back too, the account knows of.
-    private var isCopy: Bool {
-        guard let mark = directory.mark, mark.generation == state.log.header.generation else { return false }
-        return mark.inode != 0 && mark.inode != state.mark.inode
+    private var isCopy: Bool { directory.mark.map { Self.isCopy(state, $0) } ?? false }
+
+    private static func isCopy(_ state: MailboxState, _ mark: LogMark) -> Bool {
+        mark.generation == state.log.header.generation && mark.inode != 0 && mark.inode != state.mark.inode
     }
 
     /// Compares with what the account knows of the mailbox: a backup that was put back must not give UIDs a second time.

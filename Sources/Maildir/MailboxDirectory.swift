@@ -57,6 +57,14 @@ final class MailboxDirectory {
         }
     }
 
+    /// False if another session is writing to the mailbox.
+    func lockIfFree() throws(StoreError) -> Bool {
+        if lockFile.lock(.writer, waits: false) { return true }
+        if errno == EAGAIN || errno == EACCES { return false }
+        if errno == ENOENT { throw .noSuchMailbox(mailbox) }
+        throw failure("locking", folder.directory)
+    }
+
     func unlock() { lockFile.unlock(.writer) }
 
     // MARK: The mark
@@ -72,7 +80,7 @@ final class MailboxDirectory {
 }
 
 /// How far the log came, and which file it was, kept in the lock file: a log that falls short of it has lost something, and one
-/// that is another file is a copy of it.
+/// that is another file is a copy of it. Written when the log is on the disk up to there.
 struct LogMark {
     var generation: UInt64
     var length: UInt64
@@ -81,6 +89,13 @@ struct LogMark {
     var modSequence: UInt64
     /// The end of the log's inode number, which a copy of the files does not have; 0: not known.
     var inode: UInt32
+
+    /// Whether the log was on the disk when it told this. One that was replaced is: that comes before its successor.
+    fileprivate func covers(_ summary: Summary, of log: LogHeader) -> Bool {
+        guard uidValidity == log.uidValidity else { return false }
+        return generation > log.generation
+            || generation == log.generation && uidNext >= summary.uidNext && modSequence >= summary.modSequence
+    }
 
     static let byteCount = 48
     private static let form = SealedHeader("mark", byteCount: byteCount)
@@ -115,5 +130,12 @@ struct LogMark {
         inode = reader.number()
         guard (1...1 << 32).contains(uidNext), modSequence < UInt64(Int64.max), generation < .max, uidValidity > 0
         else { return nil }
+    }
+}
+
+extension LogHeader {
+    /// Whether a log that tells this is on the disk as far as UIDs and mod-sequences go: it began with them, or the mark says so.
+    func isOnDisk(_ told: Summary, _ mark: LogMark?) -> Bool {
+        told.uidNext <= summary.uidNext && told.modSequence <= summary.modSequence || mark?.covers(told, of: self) == true
     }
 }

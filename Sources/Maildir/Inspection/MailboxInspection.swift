@@ -97,12 +97,12 @@ public final class MailboxInspection {
         if let mark, mark.generation > log.header.generation || mark.generation == log.header.generation && mark.length > size {
             return findings.add(.logShort, name, path("imapd.log"))
         }
-        guard size >= log.position, let (transactions, isWhole) = state.log.readOn(size: size) else {
+        guard size >= log.position, let (transactions, rest) = state.log.readOn(size: size) else {
             return findings.add(.logShort, name, path("imapd.log"))
         }
         var news: News?
         for transaction in transactions { state.apply(transaction, news: &news) }
-        if !isWhole {
+        if rest != .nothing {
             let rest = log.file.read(at: state.log.position, count: size - state.log.position) ?? []
             let hasMore = rest.withUnsafeBytes { bytes in bytes.indices.contains { LogFile.frame(bytes, at: $0) != nil } }
             findings.add(hasMore ? .logDamaged : .logTorn, name, path("imapd.log"))
