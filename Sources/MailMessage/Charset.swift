@@ -206,7 +206,10 @@ public struct CharsetDecoder: ~Copyable {
                 return
             default:
                 // In charsets with shifts these must stay as they are; none of them keeps letters back.
-                if isASCIICompatible { flush(descriptor, into: &output) }
+                if isASCIICompatible {
+                    flush(descriptor, into: &output)
+                    mayHold = true
+                }
                 output.append(contentsOf: Self.replacement)
                 from += 1
                 left -= 1

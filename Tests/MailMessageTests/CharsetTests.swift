@@ -15,14 +15,17 @@ struct CharsetTests {
         ("utf-8", [0x61, 0xFF, 0x62], "a\u{FFFD}b"), ("utf-8", [0xC3], "\u{FFFD}"), ("euc-jp", [0xFF, 0x61], "\u{FFFD}a"),
         // A letter that waits for a mark comes before what is no mark, and at the end.
         ("windows-1255", [0xF9, 0xEC, 0xE5, 0xED, 0xE0], "שלוםא"), ("windows-1255", [0xE0, 0xFF, 0x61], "א\u{FFFD}a"),
-        ("windows-1255", [0xE0, 0x61], "אa"),
+        ("windows-1255", [0xE0, 0x61], "אa"), ("windows-1255", [0xFF, 0xE7, 0x2D], "\u{FFFD}ח-"),
         ("us-ascii", [0xE9], "é"), ("us-ascii", [0xC3, 0xA9], "é"),
     ] as [(String, [UInt8], String)])
     func decode(name: String, bytes: [UInt8], expected: String) throws {
         let charset = try #require(Charset(name.utf8))
         #expect(decoded(charset, [bytes]).text == expected)
-        // Byte by byte too.
+        // Byte by byte too, and in any two pieces.
         #expect(decoded(charset, bytes.map { [$0] }).text == expected)
+        for cut in 1..<max(1, bytes.count) {
+            #expect(decoded(charset, [Array(bytes[..<cut]), Array(bytes[cut...])]).text == expected, "cut at \(cut)")
+        }
     }
 
     @Test("knows where ASCII is not what it seems", arguments: [
