@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/vfs.h>
@@ -66,6 +67,36 @@ int clinux_ticker(int seconds) {
     struct itimerspec every = {.it_value.tv_sec = seconds, .it_interval.tv_sec = seconds};
     if (fd >= 0) timerfd_settime(fd, 0, &every, NULL);
     return fd;
+}
+
+int clinux_is_on_network(int fd) {
+    struct statfs status;
+    if (fstatfs(fd, &status) != 0) return 0;
+    switch ((uint32_t)status.f_type) {
+    case NFS_SUPER_MAGIC:
+    case CEPH_SUPER_MAGIC:
+    case CIFS_SUPER_MAGIC:
+    case SMB_SUPER_MAGIC:
+    case SMB2_SUPER_MAGIC:
+    case FUSE_SUPER_MAGIC: /* GlusterFS, MooseFS and others */
+    case V9FS_MAGIC:
+    case AFS_SUPER_MAGIC:
+    case AFS_FS_MAGIC:
+    case CODA_SUPER_MAGIC:
+    case OCFS2_SUPER_MAGIC:
+    case 0x01161970: /* GFS2 */
+    case 0x0bd00bd0: /* Lustre */
+    case 0x19830326: /* BeeGFS */
+    case 0x47504653: /* GPFS */
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+void clinux_ask_server(int fd) {
+    struct statx status;
+    statx(fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &status);
 }
 
 int clinux_o_noatime(void) {

@@ -115,7 +115,8 @@ package struct Preparation {
         var settings = given
         settings.storage = given.storage ?? (given.fork ? .maildir : .memory)
         if settings.fork, settings.storage == .memory {
-            errors.append(.usage("--fork cannot serve --storage memory, which is one process's: leave one of them out"))
+            errors.append(.usage("--fork cannot serve --storage memory, which is one process's: leave one of them out, or the "
+                                     + "settings of a mail host with --config /dev/null"))
         }
         if settings.fork, settings.user != nil {
             errors.append(.usage("--user is for one process; with --fork, PAM decides who may log in"))
@@ -226,8 +227,9 @@ package struct Preparation {
             path = String(cString: home).split(separator: "%", omittingEmptySubsequences: false).joined(separator: "%%")
                 + path.dropFirst()
         }
-        let delay = settings.expungeDelay.components.seconds
-        return MaildirProvider(path: path, separator: separator, expungeDelay: delay, logger: logger)
+        return MaildirProvider(
+            path: path, separator: separator, expungeDelay: settings.expungeDelay.components.seconds,
+            networkPoll: Int32(clamping: settings.networkPoll.components.seconds), logger: logger)
     }
 
     // MARK: - Listeners

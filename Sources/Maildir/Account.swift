@@ -34,6 +34,8 @@ final class Account {
     let logger: Logger
     /// How long expunged messages are kept, in seconds; 0 for not at all, `nil` for whoever must not decide.
     let expungeDelay: Int64?
+    /// How often a session that waits looks at a mailbox on a network file system, in seconds; 0 for never.
+    let networkPoll: Int32
     private let lockFile: LockFile
     private var file: Handle?
     private var offset = 0
@@ -41,8 +43,11 @@ final class Account {
     private var mailboxes: [FolderName: Mailbox] { contents.mailboxes }
     private var lastUIDValidity: UInt32 { contents.lastUIDValidity }
 
-    init(_ maildir: Handle, path: String, expungeDelay: Int64? = nil, logger: Logger) throws(StoreError) {
+    init(
+        _ maildir: Handle, path: String, expungeDelay: Int64? = nil, networkPoll: Int32 = 0, logger: Logger
+    ) throws(StoreError) {
         self.expungeDelay = expungeDelay
+        self.networkPoll = networkPoll
         self.maildir = maildir
         self.path = path
         self.logger = logger

@@ -12,13 +12,18 @@ public struct MaildirProvider: MailStoreProvider {
     public let separator: Character
     /// How long expunged messages are kept, in seconds; 0 for not at all.
     public let expungeDelay: Int64
+    /// As `MaildirStore` wants it.
+    public let networkPoll: Int32
     public let logger: Logger
 
-    public init(path: String = "~/Maildir", separator: Character = ".", expungeDelay: Int64 = 0, logger: Logger) {
+    public init(
+        path: String = "~/Maildir", separator: Character = ".", expungeDelay: Int64 = 0, networkPoll: Int32 = 15, logger: Logger
+    ) {
         precondition(separator == "." || separator == "/", "a separator is . or /")
         self.path = path
         self.separator = separator
         self.expungeDelay = expungeDelay
+        self.networkPoll = networkPoll
         self.logger = logger
     }
 
@@ -26,7 +31,8 @@ public struct MaildirProvider: MailStoreProvider {
         let path = try expand(user: user, home: home)
         var logger = logger
         logger[metadataKey: "user"] = "\(user)"
-        return try MaildirStore(path: path, separator: separator, expungeDelay: expungeDelay, logger: logger)
+        return try MaildirStore(
+            path: path, separator: separator, expungeDelay: expungeDelay, networkPoll: networkPoll, logger: logger)
     }
 
     /// The Maildir, and mailboxes that are elsewhere because what the Maildir has is a symbolic link to them. Those that are

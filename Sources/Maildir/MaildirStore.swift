@@ -41,11 +41,15 @@ public final class MaildirStore: MailStore {
     ///   - path: absolute, or relative to the working directory.
     ///   - expungeDelay: how long expunged messages are kept for `undelete`, in seconds. 0: none is kept, and
     ///     those that are go; `nil`: whoever serves the Maildir decides.
-    public init(path: String, separator: Character = ".", expungeDelay: Int64? = nil, logger: Logger) throws(StoreError) {
+    ///   - networkPoll: how often a session that waits looks at a mailbox on a network file system, where inotify(7) tells
+    ///     nothing of other machines, in seconds; 0 for never.
+    public init(
+        path: String, separator: Character = ".", expungeDelay: Int64? = nil, networkPoll: Int32 = 0, logger: Logger
+    ) throws(StoreError) {
         self.separator = separator
         naming = FolderNaming(separator: separator)
         let maildir = try Self.openMaildir(path)
-        account = try Account(maildir, path: path, expungeDelay: expungeDelay, logger: logger)
+        account = try Account(maildir, path: path, expungeDelay: expungeDelay, networkPoll: networkPoll, logger: logger)
         statusFile = StatusFile(maildir)
     }
 

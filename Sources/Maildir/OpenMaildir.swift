@@ -194,7 +194,7 @@ final class OpenMaildir: OpenMailbox {
         if let watcher { return watcher.descriptor }
         let watcher = try Watcher(
             mailbox.directory, mailbox.account.folder(of: id) ?? mailbox.directory.folder, maildir: mailbox.account.path,
-            logger: mailbox.logger)
+            lookPeriod: Watcher.lookPeriod(mailbox.directory, wished: mailbox.account.networkPoll), logger: mailbox.logger)
         self.watcher = watcher
         return watcher.descriptor
     }

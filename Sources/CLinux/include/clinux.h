@@ -98,6 +98,11 @@ int clinux_rename_noreplace(int from_directory, const char *_Nonnull from, int t
 /* A timerfd(2), close-on-exec and non-blocking, that becomes readable every so many seconds. */
 int clinux_ticker(int seconds);
 
+/* Whether `fd` is of a file system that other machines may change, of which inotify(7) says nothing: 1 or 0. */
+int clinux_is_on_network(int fd);
+/* statx(2), AT_STATX_FORCE_SYNC: what is cached of the times of `fd` is made true. */
+void clinux_ask_server(int fd);
+
 /* sync_file_range(2), SYNC_FILE_RANGE_WRITE: begins to write out and does not wait. */
 int clinux_begin_writeout(int fd);
 /* The same, and waits until it is done; the disk may still have it in a cache of its own. */

@@ -145,6 +145,8 @@ extension SystemCallFilter {
             .allow(SYS_inotify_add_watch, "the same"),
             .allow(SYS_timerfd_create, "IDLE, beyond the limit of inotify(7)"),
             .allow(SYS_timerfd_settime, "the same"),
+            .allow(SYS_epoll_create1, "IDLE, on a network file system"),
+            .allow(SYS_epoll_ctl, "the same"),
             .allow(SYS_uname, "the host's name, for names of files"),
         ]
         #if arch(x86_64)

@@ -177,6 +177,10 @@ extension Setting {
                 details: "They are in `imapd.undelete` in the directory of their mailbox, where no client and no other program "
                     + "sees them, and go when a mailbox is closed after that time. What is moved is not kept, nor is a mailbox "
                     + "that is deleted. By default what a client has expunged is gone, as its user may rely on."),
+        Setting("network-poll", nil, .time(0...86_400), \.networkPoll,
+                "How often a session in IDLE looks for mail that another host has delivered, if the mailbox is on a network file "
+                    + "system, such as NFS or CephFS; 0: never.",
+                details: "What happens on its own host a session is told at once, there too."),
         Setting("largest-message", nil, .bytes(1 << 16...1 << 40), \.largestMessage, "The largest message that APPEND takes."),
 
         // What clients are told.

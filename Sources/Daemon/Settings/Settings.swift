@@ -69,6 +69,7 @@ public struct Settings: Sendable {
     public var specialMailboxes: [SpecialMailbox] = []
     public var largestMessage: UInt64 = 1 << 30
     public var expungeDelay: Duration = .zero
+    var networkPoll: Duration = .seconds(15)
     public var greeting = "imapd ready"
     public var identity: [IdentityField] = []
     public var hiddenCapabilities: [String] = []
