@@ -79,7 +79,7 @@ extension SCRAMVerifier {
 
 extension Secret {
     /// As RFC 5802 §2.2 wants it; `nil` if it cannot be that.
-    fileprivate var prepared: Secret? {
+    var prepared: Secret? {
         withBytes { bytes in
             guard let prepared = SASLprep.prepare(bytes), !prepared.isEmpty else { return nil }
             defer { prepared.wipe() }

@@ -40,6 +40,26 @@ private let accountName = getpwuid(geteuid()).map { String(cString: $0.pointee.p
         #expect(try await imapctl("mailboxes", "--maildir", other).output.contains("\nc/d "))
     }
 
+    @Test func `The daemon is asked where the settings have its socket, whatever else is wrong with them`() async throws {
+        try write("fork = yes", "control-socket = \(directory.path("door"))", "keepalive = x")
+        let asked = try await imapctl("who")
+        #expect(asked.status == 2 && asked.errors.contains("answers at \(directory.path("door"))"), "\(asked)")
+        let other = try await imapctl("reload", "--socket", directory.path("other"))
+        #expect(other.status == 2 && other.errors.contains("answers at \(directory.path("other"))"), "\(other)")
+        try write("control-socket = none")
+        let none = try await imapctl("stats")
+        #expect(none.status == 2 && none.errors.contains("control-socket is none in \(file)"), "\(none)")
+        let missing = try await Program.imapctl.run(["who", "--config", directory.path("nowhere")])
+        #expect(missing.status == 2 && missing.errors.contains("nowhere: No such file"), "\(missing)")
+        // It answers there, too.
+        guard geteuid() == 0 else { return }
+        try write("fork = yes", "control-socket = \(directory.path("door"))", "listen = 127.0.0.1:0")
+        let daemon = try RunningDaemon(["--config", file])
+        _ = try await daemon.port()
+        #expect(try await imapctl("who", "--json").output == "{\"connections\":[]}\n")
+        await daemon.stop()
+    }
+
     @Test func `What is wrong with the settings is told, and nothing is guessed`() async throws {
         try write("maildir-path = \(directory.url.path)/%u", "namespace-seperator = /", "keepalive = x")
         let outcome = try await imapctl("mailboxes")

@@ -18,13 +18,18 @@ struct Import: ParsableCommand {
 struct ImportCount {
     var imported = 0
     var alreadyThere = 0
+    /// Messages whose flags were changed; `nil` where no import looks for that.
+    var changed: Int?
+    var expunged: Int?
 
     func tell(_ from: String, _ mailbox: MailboxName, _ output: OutputOptions) {
-        let there = alreadyThere > 0 ? ", \(alreadyThere) were there already" : ""
-        output.tell("\(Output.safe(mailbox.string)): \(imported) messages from \(Output.safe(from))\(there)", [
+        let more = [
+            (alreadyThere, "were there already"), (changed ?? 0, "have other flags now"), (expunged ?? 0, "are removed"),
+        ].filter { $0.0 > 0 }.map { ", \($0) \($1)" }.joined()
+        output.tell("\(Output.safe(mailbox.string)): \(imported) messages from \(Output.safe(from))\(more)", [
             ("mailbox", .string(mailbox.string)), ("from", .string(from)), ("imported", JSON(imported)),
             ("known", JSON(alreadyThere)),
-        ])
+        ] + [("changed", changed), ("expunged", expunged)].compactMap { name, count in count.map { (name, JSON($0)) } })
     }
 }
 

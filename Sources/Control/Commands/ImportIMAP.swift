@@ -9,8 +9,8 @@ struct ImportIMAP: ParsableCommand {
         commandName: "imap", abstract: "From another IMAP server.",
         discussion: """
             Mailboxes come with their messages, flags, keywords, dates, special uses and subscriptions; nothing is changed \
-            there. Started again, it brings only what is new. Mailboxes that only show messages of others (\\All, \\Flagged, \
-            \\Important) come if they are named.
+            there. Started again, it brings what is new, and flags that were changed there since. Mailboxes that only show \
+            messages of others (\\All, \\Flagged, \\Important) come if they are named.
             """)
 
     @OptionGroup var options: AccountOptions
@@ -22,6 +22,9 @@ struct ImportIMAP: ParsableCommand {
 
     @Option(help: ArgumentHelp("Leave this mailbox out, with those below it; may be given several times.", valueName: "name"))
     var skip: [String] = []
+
+    @Flag(help: "Started again: remove here what has been removed there since.")
+    var expunge = false
 
     @Argument(help: "The host; with --command, any name for it.")
     var host: String
@@ -62,9 +65,10 @@ struct ImportIMAP: ParsableCommand {
         for source in found where isWanted(source) {
             let target = try name(source, place.separator)
             if source.isSelectable {
-                let origin = (server: "\(login)@\(host)", mailbox: source)
-                let count = try messages(client, origin, memory, target, store)
+                var work = try MailboxImport(source, "\(login)@\(host)", client, memory, target, store)
+                let count = try work.run(expunge: expunge, quiet: output.quiet)
                 count.tell("\(host) \(source.name)", target, output)
+                if let warning = work.warning { Output.error(warning) }
             }
             do throws(StoreError) {
                 if source.isSubscribed { try store.subscribe(target) }
@@ -87,81 +91,6 @@ struct ImportIMAP: ParsableCommand {
         let text = all.joined(separator: String(separator))
         guard let name = MailboxName(text) else { throw ControlFailure("\"\(text)\" cannot be the name of a mailbox") }
         return name
-    }
-
-    // MARK: One mailbox
-
-    /// Messages that are asked for with one command, and noted as here when all of them are.
-    private static let batch = 200
-
-    private func messages(
-        _ client: IMAPClient, _ origin: (server: String, mailbox: RemoteMailbox), _ memory: ImportMemory, _ name: MailboxName,
-        _ store: MaildirStore
-    ) throws(ControlFailure) -> ImportCount {
-        let uidValidity = try client.examine(origin.mailbox)
-        var missing = try client.uids()
-        let target = try make(name, origin.mailbox.use, store)
-        let source = ImportMemory.Origin(server: origin.server, mailbox: origin.mailbox.raw, uidValidity: uidValidity)
-        let all = missing.count
-        missing.subtract(memory.uids(source, in: target.mailboxID))
-        let known = all - missing.count
-        let bar = Progress(name.string, total: missing.count, quiet: output.quiet)
-        var batch = UIDSet()
-        var left = missing.count
-        for uid in missing {
-            batch.insert(uid)
-            left -= 1
-            guard batch.count == Self.batch || left == 0 else { continue }
-            try fetch(batch, client, into: target, bar)
-            do throws(StoreError) {
-                try target.commit()
-                try memory.add(batch, source, in: target.mailboxID)
-            } catch {
-                throw ControlFailure(error)
-            }
-            batch = UIDSet()
-        }
-        return ImportCount(imported: target.imported, alreadyThere: known + target.alreadyThere)
-    }
-
-    private func make(_ name: MailboxName, _ use: SpecialUse?, _ store: MaildirStore) throws(ControlFailure) -> MaildirImport {
-        do throws(StoreError) {
-            if try !store.exists(name) {
-                do throws(StoreError) {
-                    try store.create(name, use: use)
-                } catch .specialUseTaken {
-                    try store.create(name, use: nil)
-                }
-            }
-            return try MaildirImport(store, into: name)
-        } catch {
-            throw ControlFailure(error)
-        }
-    }
-
-    private func fetch(
-        _ uids: UIDSet, _ client: IMAPClient, into target: MaildirImport, _ bar: Progress
-    ) throws(ControlFailure) {
-        var isBegun = false
-        func begin() {
-            if !isBegun { target.begin(flags: FlagSet(), date: 0) }
-            isBegun = true
-        }
-        func write(_ bytes: UnsafeRawBufferPointer) throws(ControlFailure) {
-            begin()
-            do throws(StoreError) { try target.write(bytes) } catch { throw ControlFailure(error) }
-        }
-        try client.fetch(uids, body: write) { (message) throws(ControlFailure) in
-            begin()
-            if let content = message.content {
-                let result = content.withUnsafeBytes { bytes in Result { () throws(ControlFailure) in try write(bytes) } }
-                try result.get()
-            }
-            target.describe(flags: message.flags, date: message.date ?? Int64(time(nil)))
-            do throws(StoreError) { try target.end() } catch { throw ControlFailure(error) }
-            isBegun = false
-            bar.advance()
-        }
     }
 }
 

@@ -1,19 +1,34 @@
 import ArgumentParser
+import Daemon
 import FoundationEssentials
 import Glibc
 import Transport
 
 /// Which daemon is asked, and how its answer is shown.
 struct DaemonOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The daemon's control socket: as imapd's setting control-socket.", valueName: "path"))
-    var socket = "/run/imapd/control"
+    @Option(help: ArgumentHelp("The daemon's control socket, instead of imapd's setting control-socket.", valueName: "path"))
+    var socket: String?
+
+    @OptionGroup var configuration: ConfigurationOptions
 
     @Flag(help: "JSON, as the daemon tells it.")
     var json = false
 
     /// What the daemon answers, in lines of JSON, the last one left out.
     func ask(_ request: String) throws(ControlFailure) -> [[UInt8]] {
-        try DaemonSocket(path: socket).ask(request)
+        try DaemonSocket(path: path()).ask(request)
+    }
+
+    private func path() throws(ControlFailure) -> String {
+        if let socket { return socket }
+        if let file = configuration.config, access(file, R_OK) != 0 {
+            throw ControlFailure("\(file): \(String(cString: strerror(errno)))")
+        }
+        guard let path = Settings.controlSocket(file: configuration.config) else {
+            let file = configuration.config ?? Settings.defaultConfiguration
+            throw ControlFailure("control-socket is none in \(file), so imapd answers nobody")
+        }
+        return path
     }
 }
 

@@ -20,11 +20,14 @@ final class IMAPClient {
     /// Messages in the mailbox that was opened last.
     var selectedCount: UInt32 = 0
     /// The server knows already who we are.
-    private(set) var isLoggedIn = false
+    var isLoggedIn = false
+    /// Nobody on the way can read what is said.
+    let isProtected: Bool
 
     /// Reads the greeting.
     init(_ connection: Connection, tls: (context: TLSClientContext, isImplicit: Bool)?) throws(ControlFailure) {
         self.connection = connection
+        isProtected = tls != nil
         reader = ResponseReader(connection)
         if let tls, tls.isImplicit { try startTLS(tls.context) }
         let greeting = try reader.next()
@@ -51,7 +54,7 @@ final class IMAPClient {
         }
     }
 
-    private func askForCapabilities() throws(ControlFailure) {
+    func askForCapabilities() throws(ControlFailure) {
         var found: Set<String> = []
         _ = try command([.atom("CAPABILITY")]) { (response) throws(ControlFailure) in
             if response.name == "CAPABILITY" { found.formUnion((response.values ?? []).compactMap { $0.text?.uppercased() }) }
@@ -59,50 +62,14 @@ final class IMAPClient {
         capabilities = found
     }
 
-    func logIn(_ user: String, _ password: Secret) throws(ControlFailure) {
-        if isLoggedIn { return }
-        do throws(ControlFailure) {
-            if capabilities.contains("AUTH=PLAIN") {
-                try authenticate(user, password)
-            } else {
-                guard !capabilities.contains("LOGINDISABLED") else {
-                    throw ControlFailure("the server takes no password on this connection: see --tls")
-                }
-                _ = try command([.atom("LOGIN"), .string(Array(user.utf8)), .secret(password)])
-            }
-        } catch {
-            throw ControlFailure("logging in as \(Output.safe(user)): \(error.description)")
-        }
-        isLoggedIn = true
-        try askForCapabilities()
-    }
-
-    /// SASL PLAIN (RFC 4616).
-    private func authenticate(_ user: String, _ password: Secret) throws(ControlFailure) {
-        var message = [0] + Array(user.utf8) + [0]
-        password.withBytes { message.append(contentsOf: $0) }
-        let encoded = Base64.encode(message)
-        message.wipe()
-        defer { encoded.wipe() }
-        let tag = tag()
-        if capabilities.contains("SASL-IR") {
-            try send(Array("\(tag) AUTHENTICATE PLAIN ".utf8) + encoded + [0x0D, 0x0A])
-        } else {
-            try send(Array("\(tag) AUTHENTICATE PLAIN\r\n".utf8))
-            try awaitContinuation(tag)
-            try send(encoded + [0x0D, 0x0A])
-        }
-        _ = try completion(of: tag)
-    }
-
     // MARK: Commands
 
-    private func tag() -> String {
+    func tag() -> String {
         defer { nextTag += 1 }
         return "a\(nextTag)"
     }
 
-    private func send(_ bytes: [UInt8]) throws(ControlFailure) {
+    func send(_ bytes: [UInt8]) throws(ControlFailure) {
         do throws(ConnectionEnd) { try connection.send(bytes) } catch { throw ControlFailure(error) }
     }
 
@@ -150,11 +117,19 @@ final class IMAPClient {
 
     private func awaitContinuation(_ tag: String) throws(ControlFailure) {
         while true {
-            let response = try reader.next()
+            let response = try next()
             if response.tag == "+" { return }
             if !response.isUntagged { throw refusal(response) }
-            try heed(response)
         }
+    }
+
+    /// The next response; a goodbye is a failure.
+    func next(_ body: ResponseReader.Body? = nil) throws(ControlFailure) -> Response {
+        let response = try reader.next(body)
+        if response.isUntagged, response.name == "BYE" {
+            throw ControlFailure("the server ends the connection: \(Output.safe(response.text.text))")
+        }
+        return response
     }
 
     private func completion(
@@ -162,9 +137,8 @@ final class IMAPClient {
         body: ResponseReader.Body? = nil
     ) throws(ControlFailure) -> String? {
         while true {
-            let response = try reader.next(body)
+            let response = try next(body)
             if response.isUntagged {
-                try heed(response)
                 try hear(response)
             } else if response.tag == tag {
                 guard response.name == "OK" else { throw refusal(response) }
@@ -173,11 +147,7 @@ final class IMAPClient {
         }
     }
 
-    private func heed(_ response: Response) throws(ControlFailure) {
-        if response.name == "BYE" { throw ControlFailure("the server ends the connection: \(Output.safe(response.text.text))") }
-    }
-
-    private func refusal(_ response: Response) -> ControlFailure {
+    func refusal(_ response: Response) -> ControlFailure {
         ControlFailure("the server says \(Output.safe(response.name)): \(Output.safe(response.text.text))")
     }
 

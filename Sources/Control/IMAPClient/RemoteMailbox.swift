@@ -90,15 +90,21 @@ extension IMAPClient {
         return uidValidity
     }
 
-    /// UIDs of the mailbox that was opened.
-    func uids() throws(ControlFailure) -> UIDSet {
-        var found = UIDSet()
-        guard selectedCount > 0 else { return found }
-        try command([.atom("UID FETCH 1:* (UID)")]) { (response) throws(ControlFailure) in
-            guard response.name == "FETCH", let item = response.values?.first?.list else { return }
-            if let uid = FetchItems(item)["UID"]?.text.flatMap({ UInt32($0) }).flatMap({ UID($0) }) { found.insert(uid) }
+    /// Messages of the mailbox that was opened: their UIDs, and which of them have which flags.
+    func messages() throws(ControlFailure) -> (uids: UIDSet, flags: [FlagSet: UIDSet]) {
+        guard selectedCount > 0 else { return (UIDSet(), [:]) }
+        var found: [UID: FlagSet] = [:]
+        try command([.atom("UID FETCH 1:* (UID FLAGS)")]) { (response) throws(ControlFailure) in
+            guard response.name == "FETCH", let list = response.values?.first?.list, case let items = FetchItems(list),
+                  let uid = items.uid, items["FLAGS"] != nil else { return }
+            found[uid] = items.flags
         }
-        return found
+        var uids = UIDSet(), flags: [FlagSet: UIDSet] = [:]
+        for (uid, value) in found.sorted(by: { $0.key < $1.key }) {
+            uids.insert(uid)
+            flags[value, default: UIDSet()].insert(uid)
+        }
+        return (uids, flags)
     }
 
     /// A message that came; its bytes have gone to where they were wanted, unless they are here.
@@ -127,7 +133,7 @@ extension IMAPClient {
             // Without a body it is news of another message's flags; with NIL the message is gone.
             guard let content = items["BODY[]"] else { return }
             if case .atom = content { return }
-            guard let uid = items["UID"]?.text.flatMap({ UInt32($0) }).flatMap({ UID($0) }) else {
+            guard let uid = items.uid else {
                 throw ControlFailure("the server does not tell a message's UID")
             }
             try end(Message(uid: uid, flags: items.flags, date: items.date, content: content.bytes))
@@ -145,6 +151,8 @@ private struct FetchItems {
     }
 
     subscript(name: String) -> Response.Value? { items[name] }
+
+    var uid: UID? { items["UID"]?.text.flatMap { UInt32($0) }.flatMap { UID($0) } }
 
     var flags: FlagSet {
         var set = FlagSet()

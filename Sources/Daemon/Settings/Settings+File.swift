@@ -12,6 +12,14 @@ extension Settings {
         return settings
     }
 
+    /// Where the daemon that was started with this file answers imapctl; `nil` if it does not.
+    ///
+    /// Whatever else is wrong with the file does not matter: who asks for a reload hears of it from the daemon.
+    public static func controlSocket(file: String?) -> String? {
+        let path = SettingsReader.read(file.map { ["--config", $0] } ?? []).settings.controlSocket ?? defaultControlSocket
+        return path == "none" ? nil : path
+    }
+
     /// Where is noted when app passwords were last used.
     public var passwordUseDirectory: String { passwordUse ?? Self.defaultPasswordUse }
 }

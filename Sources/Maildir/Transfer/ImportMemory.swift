@@ -1,10 +1,13 @@
 import IMAPTypes
 import MailStore
 
-/// `imapd.imported` in the Maildir: which messages of other servers have come in, so that none is brought a second time.
+/// `imapd.imported` in the Maildir: which messages of other servers have come in, so that none is brought a second time; where
+/// they are, and which flags they had there, so that later changes of these can follow.
 ///
 /// A line for each mailbox there, of fields with tabs between them: server and mailbox in hexadecimal, UIDVALIDITY, the id of the
-/// mailbox here, UIDs. Without it, messages are brought again, and left out only once they are here.
+/// mailbox here, UIDs; UIDVALIDITY here and runs of UIDs there with the first of them here; and for all messages that had the
+/// same flags a field with their UIDs, letters of system flags or "-", and keywords. Without it, messages are brought again, and
+/// left out only once they are here.
 public final class ImportMemory {
     /// A mailbox of another server.
     public struct Origin: Hashable, Sendable {
@@ -21,11 +24,45 @@ public final class ImportMemory {
         }
     }
 
+    /// The mailbox here.
+    public struct Target: Equatable, Sendable {
+        public var id: ObjectID
+        public var uidValidity: UInt32
+    }
+
+    /// What is known of a mailbox there.
+    public struct Known: Sendable {
+        /// Messages that have come.
+        public var uids = UIDSet()
+        /// Where they came to; those that came before this was noted are missing.
+        public var places = ImportPlaces()
+        /// The flags that they had there when they were last looked at.
+        public var flags: [FlagSet: UIDSet] = [:]
+
+        /// From now on these messages have these flags.
+        public mutating func note(_ uids: UIDSet, _ new: FlagSet) {
+            for (old, set) in flags {
+                var rest = set
+                rest.subtract(uids)
+                flags[old] = rest.isEmpty ? nil : rest
+            }
+            flags[new, default: UIDSet()].formUnion(uids)
+        }
+
+        /// Nobody will ask for the flags of these any more.
+        public mutating func forget(_ uids: UIDSet) {
+            note(uids, FlagSet())
+            flags[FlagSet()]?.subtract(uids)
+            if flags[FlagSet()]?.isEmpty == true { flags[FlagSet()] = nil }
+            places.remove(uids)
+        }
+    }
+
     static let name = Array("imapd.imported".utf8)
     private static let longest = 1 << 28
 
     private let maildir: Handle
-    private var known: [Origin: (target: ObjectID, uids: UIDSet)] = [:]
+    private var known: [Origin: (target: Target, known: Known, line: String)] = [:]
 
     public init(_ store: MaildirStore) throws(StoreError) {
         maildir = store.maildir
@@ -33,45 +70,69 @@ public final class ImportMemory {
         for line in file.bytes.split(separator: 0x0A) {
             let fields = line.split(separator: 0x09, omittingEmptySubsequences: false)
             // What cannot be read is not known.
-            guard fields.count == 5, let server = Self.bytes(fields[0]), let mailbox = Self.bytes(fields[1]),
-                  let uidValidity = UInt32(String(decoding: fields[2], as: UTF8.self)),
-                  let target = ObjectID(hexadecimal: fields[3]) else { continue }
+            guard fields.count >= 5, let server = Self.bytes(fields[0]), let mailbox = Self.bytes(fields[1]),
+                  let uidValidity = Self.number(fields[2]), let target = ObjectID(hexadecimal: fields[3]) else { continue }
             let origin = Origin(server: String(decoding: server, as: UTF8.self), mailbox: mailbox, uidValidity: uidValidity)
-            known[origin] = (target, Self.uids(fields[4]))
+            var known = Known(uids: Self.uids(fields[4]))
+            var targetValidity: UInt32 = 0
+            if fields.count >= 7, let number = Self.number(fields[5]) {
+                targetValidity = number
+                known.places = ImportPlaces(text: fields[6])
+                for field in fields[7...] { Self.readFlags(field, &known) }
+            }
+            let all = Target(id: target, uidValidity: targetValidity)
+            self.known[origin] = (all, known, String(decoding: line, as: UTF8.self))
         }
     }
 
-    /// Messages that came into the mailbox with this id.
-    public func uids(_ origin: Origin, in target: ObjectID) -> UIDSet {
-        known[origin].flatMap { $0.target == target ? $0.uids : nil } ?? UIDSet()
+    /// What came into this mailbox.
+    public func known(_ origin: Origin, in target: Target) -> Known {
+        guard let found = known[origin], found.target.id == target.id else { return Known() }
+        return found.target == target ? found.known : Known(uids: found.known.uids)
     }
 
-    /// These have come in, for good.
-    public func add(_ uids: UIDSet, _ origin: Origin, in target: ObjectID) throws(StoreError) {
-        var all = self.uids(origin, in: target)
-        all.formUnion(uids)
+    /// This is so, for good.
+    public func set(_ new: Known, _ origin: Origin, in target: Target) throws(StoreError) {
         // Of what had another UIDVALIDITY, nothing can be told any more.
         for other in known.keys where other.server == origin.server && other.mailbox == origin.mailbox { known[other] = nil }
-        known[origin] = (target, all)
-        let order = known.sorted { ($0.key.server, $0.key.mailbox.hexadecimal) < ($1.key.server, $1.key.mailbox.hexadecimal) }
-        let lines = order.map { origin, value in
-            [
-                Array(origin.server.utf8).hexadecimal, origin.mailbox.hexadecimal, "\(origin.uidValidity)",
-                value.target.hexadecimal,
-                value.uids.ranges.map { "\($0.lowerBound)-\($0.upperBound)" }.joined(separator: ","),
-            ].joined(separator: "\t") + "\n"
-        }
+        let fields = [
+            Array(origin.server.utf8).hexadecimal, origin.mailbox.hexadecimal, "\(origin.uidValidity)", target.id.hexadecimal,
+            Self.text(new.uids), "\(target.uidValidity)", new.places.text,
+        ] + new.flags.map { Self.text($1) + " " + Self.text($0) }.sorted()
+        known[origin] = (target, new, fields.joined(separator: "\t"))
+        let lines = known.values.map { $0.line + "\n" }.sorted()
         try maildir.replaceFile(Self.name, with: Array(lines.joined().utf8))
+    }
+
+    // MARK: Fields
+
+    private static func text(_ uids: UIDSet) -> String {
+        uids.ranges.map { "\($0.lowerBound)-\($0.upperBound)" }.joined(separator: ",")
+    }
+
+    private static func text(_ flags: FlagSet) -> String {
+        let letters = String(decoding: FileName.letters(flags.system), as: UTF8.self)
+        return ([letters.isEmpty ? "-" : letters] + flags.keywords.map(\.name).sorted()).joined(separator: " ")
+    }
+
+    private static func readFlags(_ text: ArraySlice<UInt8>, _ known: inout Known) {
+        let words = text.split(separator: 0x20)
+        guard words.count >= 2 else { return }
+        var flags = FlagSet(keywords: Set(words.dropFirst(2).compactMap { Keyword($0) }))
+        for letter in words[1] { flags.system.formUnion(FileName.flag(letter) ?? []) }
+        known.flags[flags, default: UIDSet()].formUnion(uids(words[0]))
     }
 
     private static func uids(_ text: ArraySlice<UInt8>) -> UIDSet {
         var set = UIDSet()
         for range in text.split(separator: UInt8(ascii: ",")) {
-            let ends = range.split(separator: UInt8(ascii: "-")).compactMap { UInt32(String(decoding: $0, as: UTF8.self)) }
+            let ends = range.split(separator: UInt8(ascii: "-")).compactMap(number)
             if ends.count == 2, ends[0] <= ends[1], let low = UID(ends[0]), let high = UID(ends[1]) { set.insert(low...high) }
         }
         return set
     }
+
+    private static func number(_ digits: ArraySlice<UInt8>) -> UInt32? { UInt32(String(decoding: digits, as: UTF8.self)) }
 
     private static func bytes(_ digits: ArraySlice<UInt8>) -> [UInt8]? {
         guard digits.count % 2 == 0 else { return nil }

@@ -21,6 +21,8 @@ public final class MaildirImport {
     /// Messages that came in, and those that were there.
     public private(set) var imported = 0
     public private(set) var alreadyThere = 0
+    /// Of the messages that were ended with a number: where they are now. Those that have not been committed are missing.
+    private var places: [(number: UInt32, uid: UID)] = []
 
     private struct Identity: Hashable {
         var id: ObjectID
@@ -58,6 +60,7 @@ public final class MaildirImport {
         var file: (handle: Handle, name: [UInt8])?
         var written = 0
         var identity: Identity?
+        var number: UInt32?
 
         init(flags: FlagSet, date: Int64) {
             self.flags = flags
@@ -113,8 +116,16 @@ public final class MaildirImport {
         current.date = date
     }
 
-    /// MAILBOXID of where messages go.
-    public var mailboxID: ObjectID { mailbox.state.log.header.mailboxID }
+    /// Where messages go.
+    public var target: ImportMemory.Target {
+        ImportMemory.Target(id: mailbox.state.log.header.mailboxID, uidValidity: mailbox.state.log.header.uidValidity)
+    }
+
+    /// Where messages are that came since this was last asked.
+    public func takePlaces() -> [(number: UInt32, uid: UID)] {
+        defer { places = [] }
+        return places
+    }
 
     public func write(_ bytes: UnsafeRawBufferPointer) throws(StoreError) {
         guard let current else { preconditionFailure("there is no message to write to") }
@@ -129,7 +140,8 @@ public final class MaildirImport {
         }
     }
 
-    public func end() throws(StoreError) {
+    /// - Parameter number: by which `takePlaces` tells where it came to.
+    public func end(number: UInt32? = nil) throws(StoreError) {
         guard let message = current else { preconditionFailure("there is no message to end") }
         current = nil
         let before = message.buffer.count
@@ -140,8 +152,10 @@ public final class MaildirImport {
         counts[id, default: 0] += 1
         let identity = Identity(id: id, number: counts[id] ?? 1)
         message.identity = identity
+        message.number = number
         if let row = known[identity] {
             alreadyThere += 1
+            if let number, let uid = UID(mailbox.table.uid(row)) { places.append((number, uid)) }
             if let file = message.file { _ = try mailbox.directory.tmp().unlink(file.name) }
             return try completeKeywords(row, message.flags.keywords)
         }
@@ -196,7 +210,7 @@ public final class MaildirImport {
         let tmp = try mailbox.directory.tmp()
         // As in `MaildirAppend.commit`.
         defer { if !mailbox.state.arriving.isEmpty { pending = [] } }
-        _ = try mailbox.locked { () throws(StoreError) in
+        let uids = try mailbox.locked { () throws(StoreError) in
             try mailbox.arrive(messages.count) { (index, arrival) throws(StoreError) in
                 let message = messages[index]
                 arrival.flags = message.flags
@@ -212,6 +226,7 @@ public final class MaildirImport {
         // Those that were linked. What cannot be removed is in the end by `removeAbandoned`.
         for message in messages { if let file = message.file { _ = tmp.unlink(file.name) } }
         imported += messages.count
+        for (message, uid) in zip(messages, uids) { if let number = message.number { places.append((number, uid)) } }
         pending = []
         pendingBytes = 0
     }
