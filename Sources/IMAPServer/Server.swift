@@ -98,6 +98,9 @@ public final class Server: Sendable {
         _ = write(stopRequest, [0], 1)
     }
 
+    /// Of a connection's thread, in bytes.
+    private static let stackSize = 4 << 20
+
     private func accept(from listener: Listener) {
         while true {
             switch listener.accept() {
@@ -116,11 +119,12 @@ public final class Server: Sendable {
                     refuse(number, listener, "Too many connections")
                     continue
                 }
-                let started = Thread.start { [self] in
+                // A thread that nobody waits for.
+                let thread = beginThread(stackSize: Self.stackSize, isDetached: true) { [self] in
                     serve(Connection(descriptor: number, shutdown: stopSignal), listener)
                     connections.withLock { $0 -= 1 }
                 }
-                if !started { refuse(number, listener, "No resources for another connection") }
+                if thread == nil { refuse(number, listener, "No resources for another connection") }
             }
         }
     }
