@@ -116,9 +116,28 @@ public struct PasswordFile: Sendable {
         try rewrite(user: user, label: label, as: nil)
     }
 
+    /// The file itself, where `path` is a symbolic link: that stays one. A file that is not there yet will be where the name says.
+    private func target() throws(Unreadable) -> String {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return path }
+        guard let resolved = realpath(path, nil) else { throw Unreadable(errno) }
+        defer { free(resolved) }
+        return String(cString: resolved)
+    }
+
+    /// That a new name in the file's directory outlives a power cut.
+    private static func syncDirectory(of path: String) throws(Unreadable) {
+        let parent = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        let directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard directory >= 0 else { throw Unreadable(errno) }
+        defer { close(directory) }
+        guard fsync(directory) == 0 else { throw Unreadable(errno) }
+    }
+
     /// A new file under the old name: whoever reads meanwhile reads the old one to its end.
     @discardableResult
     private func rewrite(user: String, label: String?, as replacement: String?) throws(Unreadable) -> Bool {
+        let path = try target()
         let lock = open(path + ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard lock >= 0, flock(lock, LOCK_EX) == 0 else { throw Unreadable(errno) }
         defer { close(lock) }
@@ -163,6 +182,7 @@ public struct PasswordFile: Sendable {
             unlink(temporary)
             throw Unreadable(reason)
         }
+        try Self.syncDirectory(of: path)
         return found
     }
 }

@@ -80,6 +80,22 @@ struct PasswordFileTests {
         #expect(mode == 0o640)
     }
 
+    @Test("behind a symbolic link is changed where it is, and the link stays")
+    func link() throws {
+        let link = PasswordFile(path: directory.path("link"))
+        try FileManager.default.createDirectory(atPath: directory.path("elsewhere"), withIntermediateDirectories: false)
+        try FileManager.default.createSymbolicLink(atPath: link.path, withDestinationPath: "elsewhere/users")
+        #expect(throws: PasswordFile.Unreadable.self, "it would not be known whether it is to be there") {
+            try link.set(PasswordLine(user: "ann", password: .locked))
+        }
+        try "bob:!:1:1:/\n".write(toFile: directory.path("elsewhere/users"), atomically: false, encoding: .utf8)
+        try link.set(PasswordLine(user: "ann", password: .locked))
+        #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link.path) == "elsewhere/users")
+        #expect(try PasswordFile(path: directory.path("elsewhere/users")).contents().lines.map(\.user) == ["bob", "ann"])
+        #expect(try link.remove(user: "bob", label: nil))
+        #expect(try link.contents().lines.map(\.user) == ["ann"])
+    }
+
     @Test("is made when the first user is, for nobody else to read")
     func new() throws {
         try file.set(PasswordLine(user: "ann", password: .locked))
