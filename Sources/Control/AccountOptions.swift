@@ -5,6 +5,7 @@ import MailStore
 import Maildir
 import Privilege
 import SystemAuthentication
+import SystemPackage
 
 /// Whose Maildir.
 struct AccountOptions: ParsableArguments {
@@ -108,7 +109,7 @@ struct AccountOptions: ParsableArguments {
     }
 
     private static func account(of uid: uid_t) -> Account? {
-        getpwuid(uid).flatMap { Account(named: String(cString: $0.pointee.pw_name)) }
+        getpwuid(uid).flatMap { try? Account(named: String(cString: $0.pointee.pw_name)) }
     }
 }
 
@@ -147,7 +148,11 @@ struct UserList {
                 guard geteuid() != 0 else { throw ControlFailure("\(passwordFile.path): \(error.reason)") }
             }
         }
-        return Account(named: name)
+        do throws(Errno) {
+            return try Account(named: name)
+        } catch {
+            throw ControlFailure("name services: \(error)")
+        }
     }
 
     /// By name, but for root, whom nobody serves. The system's users are as many as name services list.

@@ -9,6 +9,7 @@ import Maildir
 import MemoryStore
 import Privilege
 import SystemAuthentication
+import SystemPackage
 import Transport
 
 /// All that must be right before anybody is served, made from the settings.
@@ -62,8 +63,10 @@ package struct Preparation {
     ///   - running: listeners of a daemon that reads its settings again, or of a predecessor; those that are still wanted are
     ///     taken over.
     ///   - open: doors of a predecessor, the same; `nil` if there is nothing to be done with doors.
+    ///   - known: made of the same files.
     init(
-        _ given: Settings, after earlier: [StartError], reusing running: [BoundPlace], and open: [Door]?
+        _ given: Settings, after earlier: [StartError], reusing running: [BoundPlace], and open: [Door]?,
+        keeping known: TLSContext? = nil
     ) throws(StartErrors) {
         var errors = earlier
         settings = Self.completed(given, &errors)
@@ -82,7 +85,7 @@ package struct Preparation {
         gateAccount = settings.fork ? Self.gateAccount(settings, &errors) : nil
         sandbox = Self.sandbox(settings, &errors)
         certificates = FileWatch(settings.certificateFiles)
-        tls = Self.makeTLS(settings, &errors)
+        tls = known ?? Self.makeTLS(settings, &errors)
         store = Self.makeStore(settings, logger)
         // Who is about to succeed tries that too.
         let isBinding = !isChecking || settings.estate != nil
@@ -179,21 +182,27 @@ package struct Preparation {
     }
 
     private static func gateAccount(_ settings: Settings, _ errors: inout [StartError]) -> Account? {
-        if let name = settings.gateUser {
-            guard let account = Account(named: name) else {
-                errors.append(
-                    settings.error(in: "gate-user", "there is no account \(name); make it with useradd --system \(name)"))
-                return nil
+        do throws(Errno) {
+            if let name = settings.gateUser {
+                guard let account = try Account(named: name) else {
+                    errors.append(
+                        settings.error(in: "gate-user", "there is no account \(name); make it with useradd --system \(name)"))
+                    return nil
+                }
+                guard account.uid != 0 else {
+                    errors.append(
+                        settings.error(in: "gate-user", "\(name) is root, who must not talk to strangers; name another account"))
+                    return nil
+                }
+                return account
             }
-            guard account.uid != 0 else {
-                errors.append(
-                    settings.error(in: "gate-user", "\(name) is root, who must not talk to strangers; name another account"))
-                return nil
+            for name in ["imapd", "nobody"] {
+                if let account = try Account(named: name), account.uid != 0 { return account }
             }
-            return account
+            errors.append(.configuration("there is no account for the gates: make one with useradd --system imapd"))
+        } catch {
+            errors.append(.system("name services do not tell of the gates' account: \(error)"))
         }
-        if let account = Account(named: "imapd") ?? Account(named: "nobody"), account.uid != 0 { return account }
-        errors.append(.configuration("there is no account for the gates: make one with useradd --system imapd"))
         return nil
     }
 

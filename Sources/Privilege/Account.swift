@@ -1,4 +1,5 @@
 import Glibc
+import SystemPackage
 
 /// A system account: what a process needs to become its user.
 public struct Account: Sendable, Equatable {
@@ -17,8 +18,8 @@ public struct Account: Sendable, Equatable {
         self.home = home
     }
 
-    /// Asks the system's name services; `nil` if they know no such user.
-    public init?(named name: String) {
+    /// Asks the system's name services; `nil` if they know no such user. Throws what keeps them from telling.
+    public init?(named name: String) throws(Errno) {
         var entry = passwd()
         var found: UnsafeMutablePointer<passwd>?
         var buffer = [CChar](repeating: 0, count: 1024)
@@ -27,12 +28,14 @@ public struct Account: Sendable, Equatable {
             buffer = [CChar](repeating: 0, count: buffer.count * 2)
             status = getpwnam_r(name, &entry, &buffer, buffer.count, &found)
         }
-        guard status == 0, found != nil, let home = entry.pw_dir, let ownName = entry.pw_name else { return nil }
+        // As good as 0 where a service has not even a file (getpwnam_r(3)).
+        guard status == 0 || status == ENOENT || status == ESRCH else { throw Errno(rawValue: status) }
+        guard found != nil, let home = entry.pw_dir, let ownName = entry.pw_name else { return nil }
 
         var groups = [gid_t](repeating: 0, count: 64)
         var count = Int32(groups.count)
         while getgrouplist(ownName, entry.pw_gid, &groups, &count) < 0 {
-            guard Int(count) > groups.count else { return nil }
+            guard Int(count) > groups.count else { throw .noMemory }
             groups = [gid_t](repeating: 0, count: Int(count))
         }
         self.init(

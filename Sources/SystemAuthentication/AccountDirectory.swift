@@ -1,6 +1,7 @@
 import Authentication
 import Glibc
 import Privilege
+import SystemPackage
 
 /// Who may log in on a mail host: the users of a password file, and those of PAM.
 ///
@@ -172,10 +173,16 @@ public struct AccountDirectory: Sendable {
     }
 
     /// Has the system's name services ready, for processes that are forked from this one: they load modules of their own.
-    public static func loadNameServices() { _ = Account(named: "root") }
+    public static func loadNameServices() { _ = try? Account(named: "root") }
 
     private func systemAccount(_ user: String) throws(Refused) -> Account {
-        guard let account = Account(named: user) else { throw Refused(.disabled, "the system knows no such user") }
+        let known: Account?
+        do throws(Errno) {
+            known = try Account(named: user)
+        } catch {
+            throw Refused(.unavailable, "name services: \(error)")
+        }
+        guard let account = known else { throw Refused(.disabled, "the system knows no such user") }
         guard account.uid != 0 else { throw Refused(.disabled, "root has no mail here") }
         guard account.uid >= firstValidUID else {
             throw Refused(.disabled, "uid \(account.uid) is below first-valid-uid")

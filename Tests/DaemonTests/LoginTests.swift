@@ -39,6 +39,27 @@ struct LoginTests {
         #expect(told == types.map { "\($0) imapd \(daemon.user.name) 127.0.0.1 imap" }, "\(told)")
     }
 
+    @Test("somebody of whom name services cannot tell is not somebody whom they do not know")
+    func failingNameServices() async throws {
+        let files = try TemporaryDirectory(), etc = files.path("etc")
+        // An /etc of its own, as the real one is changed by other tests at any time.
+        let script = """
+            cp -a /etc/. \(etc); set -e; printf 'passwd: files\\ngroup: files\\n' > \(etc)/nsswitch.conf
+            mount --bind \(etc) /etc; exec "$@"
+            """
+        try FileManager.default.createDirectory(atPath: etc, withIntermediateDirectories: false)
+        let daemon = try await ForkedDaemon(
+            user: SystemUser(), pam: PAMConfiguration(["auth required pam_permit.so", "account required pam_permit.so"]),
+            ["--allow-plaintext-login"], launcher: ["/usr/bin/unshare", "--mount", "/bin/sh", "-c", script, "sh"])
+        #expect(try daemon.logIn(daemon.client()).contains(" OK "))
+        #expect(try daemon.client().command("LOGIN imapd-nobody x").last!.contains(" NO [CONTACTADMIN]"))
+        // A file that nobody can open: no driver has this number.
+        try FileManager.default.removeItem(atPath: etc + "/passwd")
+        try #require(mknod(etc + "/passwd", S_IFCHR | 0o644, 60 << 8) == 0)
+        #expect(try daemon.logIn(daemon.client()).contains(" NO [UNAVAILABLE]"))
+        _ = try await daemon.daemon.line { $0.contains("login failed") && $0.contains("name services: ") }
+    }
+
     @Test(arguments: ["PLAIN", "LOGIN"])
     func mechanisms(mechanism: String) async throws {
         let daemon = try await ForkedDaemon(implicitTLS: true)

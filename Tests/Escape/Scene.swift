@@ -25,7 +25,7 @@ struct Scene {
         settings.sandbox = .best
         do throws(StartErrors) {
             let preparation = try Preparation(settings)
-            guard let gateAccount = preparation.gateAccount, let user = Account(named: user) else { return nil }
+            guard let gateAccount = preparation.gateAccount, let user = try? Account(named: user) else { return nil }
             let household = try Household(preparation, gateAccount: gateAccount)
             if walls == "second" { household.sandbox = Sandbox(.best, canFilter: false) }
             self.household = household
