@@ -42,6 +42,12 @@ public final class Session {
         let wire = Wire(
             connection: connection, readAhead: readAhead, autologout: settings.autologout, record: record, trace: trace)
         let account = Authenticated(wire: wire, store: store, user: user, settings: settings, logger: logger)
+        let whenSilent = connection.whenSilent
+        connection.whenSilent = { [unowned wire] in
+            wire.releaseBuffers()
+            whenSilent?()
+        }
+        defer { connection.whenSilent = whenSilent }
         let end: SessionEnd
         record.begin(at: SessionRecord.now())
         account.furnish()

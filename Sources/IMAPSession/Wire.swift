@@ -43,6 +43,16 @@ final class Wire: ResponseSink {
         }
     }
 
+    /// Whether one of the buffers is in somebody's hands.
+    private var isLent = false
+
+    /// Gives back the memory of both buffers, which a client that is silent may not need again for a long time.
+    func releaseBuffers() {
+        guard !isLent else { return }
+        reader.releaseBuffer()
+        out.releaseBuffer()
+    }
+
     // MARK: - Out
 
     /// Whether a response was sent in part only, perhaps in the midst of a literal: nothing may follow it.
@@ -62,6 +72,8 @@ final class Wire: ResponseSink {
 
     private func send() throws(ConnectionEnd) {
         guard !out.isEmpty else { return }
+        isLent = true
+        defer { isLent = false }
         let sent = out.bytes.withUnsafeBytes { bytes in
             trace?.sent(bytes)
             return Result { () throws(ConnectionEnd) in try connection.send(bytes) }
@@ -111,7 +123,7 @@ final class Wire: ResponseSink {
 
     /// Ends a command that takes long, between two messages, when the daemon is to stop.
     func heedShutdown() throws(ConnectionEnd) {
-        _ = try connection.wait(atMost: .zero)
+        try connection.heedShutdown()
     }
 
     /// The same for what looks at many messages and says nothing meanwhile.
@@ -130,6 +142,8 @@ final class Wire: ResponseSink {
             case .input:
                 // Most commands are short, and room costs: its pages must be there, and be zero.
                 let room = reader.messageBytesDue > 0 ? Self.large : 8_192
+                isLent = true
+                defer { isLent = false }
                 try reader.fill(atMost: room) { (buffer) throws(ConnectionEnd) in
                     let count = try connection.receive(into: buffer, atMost: autologout)
                     trace?.received(UnsafeRawBufferPointer(rebasing: buffer[..<count]))

@@ -127,10 +127,22 @@ public final class Connection {
         while true {
             // With TLS, what has come may be less than a record, or none of the client's bytes: then it is nothing yet.
             var events = Int16(POLLIN)
-            if case .blocked(let before)? = tls?.peek() { events = before } else if tls != nil { return .input }
+            if case .blocked(let before)? = tls?.peek() {
+                events = before
+            } else if tls != nil {
+                try heedShutdown()
+                return .input
+            }
             let event = try wait(for: events, until: deadline, alongside: other)
             guard event == .input, tls != nil else { return event }
         }
+    }
+
+    /// For whoever does not wait for a long time: whether the daemon is to stop, whatever the client has sent meanwhile.
+    public func heedShutdown() throws(ConnectionEnd) {
+        guard let shutdown else { return }
+        var polled = pollfd(fd: shutdown, events: Int16(POLLIN), revents: 0)
+        guard poll(&polled, 1, 0) <= 0 else { throw reasonOfShutdown?() ?? .shutdown }
     }
 
     /// Waits for bytes; 1 or more have been put into `buffer` when this returns.

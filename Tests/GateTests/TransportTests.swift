@@ -127,6 +127,36 @@ struct ConnectionTests {
 
 @Suite("A connection with TLS")
 struct TLSConnectionTests {
+    @Test("heeds the daemon's end also while there is more to read", arguments: [false, true])
+    func endWithInput(usesTLS: Bool) async throws {
+        let stop = try Descriptor.pipe()
+        let (near, peer) = try Descriptor.streamPair().release()
+        let connection = Connection(descriptor: near, shutdown: stop.first.number)
+        defer { close(peer) }
+        if usesTLS {
+            let certificate = try await Certificate()
+            let server = try TLSContext(certificate: certificate.certificate, key: certificate.key)
+            let shaken = DispatchSemaphore(value: 0)
+            let other = Box(Connection(descriptor: dup(peer)))
+            Thread.detachNewThread {
+                if let trusting = try? TLSClientContext(name: "localhost", authorities: certificate.certificate) {
+                    try? other.value.startTLS(trusting, atMost: .seconds(60))
+                    try? other.value.send(Array("ab".utf8))
+                }
+                shaken.signal()
+            }
+            try connection.startTLS(server, atMost: .seconds(60))
+            shaken.wait()
+        } else {
+            _ = write(peer, "ab", 2)
+        }
+        #expect(try connection.wait(atMost: .zero) == .input)
+        try connection.heedShutdown()
+        stop.second.writeByte()
+        #expect(throws: ConnectionEnd.shutdown) { try connection.heedShutdown() }
+        #expect(throws: ConnectionEnd.shutdown) { try connection.wait(atMost: .zero) }
+    }
+
     @Test("takes half a record for nothing yet")
     func partialRecord() async throws {
         let certificate = try await Certificate()

@@ -138,6 +138,11 @@ public struct CommandReader: Sendable {
     /// Bytes of buffer that a reader keeps while it has nothing to read: thousands of sessions are idle at once.
     private static let largestIdleBuffer = 8_192
 
+    /// Gives back what is not needed while nothing comes, if nothing is kept there.
+    public mutating func releaseBuffer() {
+        if start == end { buffer = [] }
+    }
+
     func bytes(_ range: Range<Int>) -> ArraySlice<UInt8> { buffer[start + range.lowerBound..<start + range.upperBound] }
 
     /// The offset behind the next LF, of those not yet looked at; `nil` if there is none.

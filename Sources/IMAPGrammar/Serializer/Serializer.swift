@@ -26,6 +26,11 @@ public struct Serializer: Sendable {
 
     private static let largestIdleBuffer = 262_144
 
+    /// Gives back what is not needed while nothing is said, if nothing is kept there.
+    public mutating func releaseBuffer() {
+        if bytes.isEmpty { bytes = [] }
+    }
+
     mutating func reserve(_ count: Int) {
         if bytes.capacity - bytes.count < count { bytes.reserveCapacity(max(2 * bytes.capacity, bytes.count + count)) }
     }

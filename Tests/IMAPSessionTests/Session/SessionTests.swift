@@ -27,6 +27,30 @@ struct SessionTests {
         #expect(try peer.readLine().hasPrefix("* BYE"))
     }
 
+    @Test("gives back memory in silence, but none that it still needs")
+    func silence() throws {
+        let peer = try SessionPeer()
+        let text = String(repeating: String(repeating: "x", count: 126) + "\r\n", count: 1 << 13)
+        peer.send("a APPEND INBOX {4}\r\n")
+        #expect(try peer.readLine().hasPrefix("+ "))
+        // Between two pieces of a command.
+        sleep(1)
+        usleep(200_000)
+        peer.send("text\r\nb APPEND INBOX {\(text.utf8.count)+}\r\n\(text)\r\nc SELECT INBOX\r\nd FETCH 2 BODY[]\r\ne IDLE\r\n")
+        // In the midst of what nobody reads yet.
+        sleep(1)
+        usleep(200_000)
+        var line = ""
+        while !line.hasPrefix("d ") { line = try peer.readLine() }
+        while !line.hasPrefix("+ ") { line = try peer.readLine() }
+        // And while it waits.
+        sleep(1)
+        usleep(200_000)
+        peer.send("DONE\r\nf NOOP\r\ng LOGOUT\r\n")
+        let rest = try peer.readAll()
+        #expect(rest.contains("e OK") && rest.contains("f OK") && rest.contains("g OK"), "\(rest)")
+    }
+
     @Test("says goodbye when the daemon stops, in IDLE too", arguments: ["", "a IDLE\r\n"])
     func shutdown(_ before: String) throws {
         let peer = try SessionPeer()
