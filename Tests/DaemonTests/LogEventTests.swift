@@ -20,7 +20,8 @@ import Testing
             let files = FileManager.default.enumerator(at: directory, includingPropertiesForKeys: nil)!
             for case let file as URL in files where file.pathExtension == "swift" {
                 let text = try String(contentsOf: file, encoding: .utf8)
-                for match in text.matches(of: /ogger\.(trace|debug|info|notice|warning|error|critical)\(\s*"([^"\\]+)"/) {
+                let event = /(?:ogger\.|LogRecord\(\.)(trace|debug|info|notice|warning|error|critical)(?:\(\s*|, )"([^"\\]+)"/
+                for match in text.matches(of: event) {
                     told[String(match.2), default: []].insert(String(match.1))
                 }
             }

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Logging
+import Synchronization
 import TestSupport
 import Testing
 
@@ -70,6 +71,29 @@ import Testing
         sink.write(LogRecord(.info, "two", [:]))
         #expect(second.receive().hasSuffix(": two"))
         #expect(sink.socket.descriptor == number, "those who close all others keep this one")
+    }
+
+    @Test("a daemon that takes nothing any more holds nobody up, and what was lost is told when it does")
+    func hungDaemon() async throws {
+        let files = try TemporaryDirectory()
+        let daemon = try Daemon(files.path("log"))
+        let sink = try #require(SyslogSink(path: files.path("log")))
+        // More than any kernel keeps for it.
+        let count = 5000, done = Mutex(false)
+        Thread.detachNewThread {
+            for number in 0..<count { sink.write(LogRecord(.info, "line \(number)", [:])) }
+            done.withLock { $0 = true }
+        }
+        try await eventually("all is written") { done.withLock { $0 } }
+        var taken = 0
+        while !daemon.receive().isEmpty { taken += 1 }
+        #expect(taken < count)
+        sink.write(LogRecord(.info, "again", [:]))
+        #expect(daemon.receive().hasSuffix(": again"))
+        #expect(daemon.receive().hasSuffix(": events lost count=\(count - taken)"))
+        sink.write(LogRecord(.info, "and again", [:]))
+        #expect(daemon.receive().hasSuffix(": and again"))
+        #expect(daemon.receive().isEmpty)
     }
 
     @Test func journal() throws {
