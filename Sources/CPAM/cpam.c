@@ -1,6 +1,9 @@
+#define _GNU_SOURCE
 #include "cpam.h"
 
 #include <dlfcn.h>
+#include <link.h>
+#include <stddef.h>
 
 #define FIND(name) \
     if (!(*(void **)&functions->name = dlsym(library, "pam_" #name))) return -1
@@ -20,4 +23,13 @@ int cpam_load(struct cpam *functions) {
     FIND(open_session);
     FIND(close_session);
     return 0;
+}
+
+void cpam_keep_modules(void) {
+    void *program = dlopen(NULL, RTLD_LAZY);
+    struct link_map *map;
+    if (!program || dlinfo(program, RTLD_DI_LINKMAP, &map) != 0) return;
+    for (; map; map = map->l_next)
+        if (map->l_name && *map->l_name) dlopen(map->l_name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+    dlclose(program);
 }

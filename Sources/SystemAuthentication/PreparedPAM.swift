@@ -55,6 +55,7 @@ public struct PreparedPAM {
         self.service = service
         self.library = library
         self.handle = handle
+        cpam_keep_modules()
     }
 
     // MARK: - Files

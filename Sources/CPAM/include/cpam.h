@@ -22,4 +22,7 @@ struct cpam {
 /* Its functions; 0, or -1 if it cannot be loaded. Nobody unloads it. */
 int cpam_load(struct cpam *_Nonnull functions);
 
+/* Nobody unloads what is loaded now, whatever pam_end(3) does: a process that is about to end need not tidy up. */
+void cpam_keep_modules(void);
+
 #endif
