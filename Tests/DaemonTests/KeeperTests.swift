@@ -136,6 +136,27 @@ struct KeeperTests {
         #expect(!daemon.daemon.log.contains("role=keeper"))
     }
 
+    @Test("an old one that dies is replaced, too, as long as somebody asks it", arguments: [SIGHUP, SIGUSR2])
+    func replacedForThoseBefore(change: Int32) async throws {
+        let daemon = try await ForkedDaemon(["--allow-plaintext-login", "--spares", "1"])
+        let old = try await waiting(daemon)
+        let before = try daemon.client()
+        let descriptors = daemon.listener.descriptors.count
+        daemon.daemon.child.send(change)
+        _ = try await daemon.daemon.line { $0.contains("settings read again") || $0.contains("took over") }
+        try await eventually("there are two") { daemon.processes("keeper").count == 2 }
+        let present = try #require(daemon.processes("keeper").first { $0.pid != old.pid })
+        kill(old.pid, SIGSEGV)
+        _ = try await daemon.daemon.line { $0.contains("process crashed") && $0.contains("role=keeper") }
+        #expect(try daemon.logIn(before, password: "wrong").contains(" NO [AUTHENTICATIONFAILED]"))
+        #expect(try daemon.logIn(before).contains(" OK "))
+        try await eventually("it has ended with the last who asked it") { daemon.processes("keeper").map(\.pid) == [present.pid] }
+        try before.command("LOGOUT")
+        try await eventually("nothing is left of it") {
+            daemon.spares.count == 2 && daemon.listener.descriptors.count <= descriptors
+        }
+    }
+
     @Test("ends with the daemon, also with one that is killed", arguments: [SIGTERM, SIGKILL])
     func end(signal: Int32) async throws {
         let daemon = try await ForkedDaemon()

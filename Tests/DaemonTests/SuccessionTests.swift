@@ -271,6 +271,7 @@ import Transport
             Estate.Clerk(process: 80, kind: .control, line: 11, hasWished: true, wantsSuccession: true),
             Estate.Clerk(process: 81, kind: .metrics, line: nil, hasWished: false, wantsSuccession: false),
         ]
+        estate.keepers = [Estate.Keeper(process: 82, listening: 12), Estate.Keeper(process: nil, listening: 13)]
         estate.descriptorLimit = 1024
         estate.started = 1_700_000_000
         estate.tallies.login(.accepted, .scram)

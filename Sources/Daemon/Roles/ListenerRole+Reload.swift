@@ -30,7 +30,7 @@ extension ListenerRole {
         admission.change(household.settings.admission)
         clinux_seal_heap()
         keepers.renew(household)
-        hireKeeper()
+        keepers.hire(household)
         // Those that wait know the old ones.
         children.dismissSpares()
         watch(preparation.certificates)

@@ -93,7 +93,7 @@ struct ListenerRole {
         admission = Admission(household.settings.admission)
         desk = Desk(doors, watchSet: watchSet)
         keepers.renew(household)
-        hireKeeper()
+        keepers.hire(household)
     }
 
     mutating func run() {
@@ -128,7 +128,7 @@ struct ListenerRole {
                 }
             }
             if isStopping { return end() }
-            if keepers.due.milliseconds == 0 { hireKeeper() }
+            keepers.hire(household)
             // Nothing is forked ahead while somebody waits.
             if !isBusy, lacksSpares, truce.milliseconds == 0 { _ = hire() }
         }
@@ -193,12 +193,8 @@ struct ListenerRole {
     /// For epoll_wait(2), in milliseconds.
     private var timeout: Int32 {
         // -1, which is for ever, is the largest of all.
-        let first = [warningDue, watchdogDue, keepers.due].map { UInt32(bitPattern: $0.milliseconds) }.min() ?? .max
+        let first = ([warningDue, watchdogDue] + keepers.dues).map { UInt32(bitPattern: $0.milliseconds) }.min() ?? .max
         return Int32(bitPattern: lacksSpares ? min(first, UInt32(bitPattern: truce.milliseconds)) : first)
-    }
-
-    mutating func hireKeeper() {
-        keepers.hire(household)
     }
 
     /// Forks a monitor, which waits for a client.

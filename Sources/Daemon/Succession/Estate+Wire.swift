@@ -7,7 +7,7 @@ import Transport
 extension Estate {
     /// Changes with every change of what follows, with one of what children and listener say to each other (`Order`, `Report`,
     /// `Wish`, `Grant`), and with one of `SessionRecord.Layout` or `CommandName` that is more than something new at the end.
-    private static let version: UInt8 = 1
+    private static let version: UInt8 = 2
 
     var wire: [UInt8] {
         var writer = WireWriter(capacity: 4096)
@@ -25,6 +25,10 @@ extension Estate {
             writer.descriptor(clerk.line)
             writer.flag(clerk.hasWished)
             writer.flag(clerk.wantsSuccession)
+        }
+        writer.list(keepers) { writer, keeper in
+            writer.number(UInt32(bitPattern: keeper.process ?? 0))
+            writer.descriptor(keeper.listening)
         }
         writer.long(UInt64(descriptorLimit))
         writer.long(UInt64(clamping: started))
@@ -60,6 +64,12 @@ extension Estate {
                   return Clerk(
                       process: process, kind: kind, line: line, hasWished: hasWished, wantsSuccession: wantsSuccession)
               }),
+              let keepers = reader.list({ reader -> Keeper? in
+                  guard let process = reader.number().flatMap({ pid_t(exactly: $0) }), let listening = reader.descriptor(),
+                        let listening
+                  else { return nil }
+                  return Keeper(process: process > 1 ? process : nil, listening: listening)
+              }),
               let limit = reader.long(), let started = reader.long(), let tallies = reader.tallies(),
               let sources = reader.list({ reader -> (IPNetwork, Debt)? in
                   guard let address = reader.string(atMost: 16).flatMap({ IPAddress($0) }), let length = reader.byte(),
@@ -77,6 +87,7 @@ extension Estate {
         self.entrances = entrances
         self.heirs = heirs
         self.clerks = clerks
+        self.keepers = keepers
         descriptorLimit = UInt(clamping: limit)
         self.started = Int(clamping: started)
         self.tallies = tallies

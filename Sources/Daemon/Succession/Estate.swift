@@ -53,10 +53,17 @@ struct Estate: Equatable {
         var wantsSuccession: Bool
     }
 
+    /// A process that forks authenticators, and where monitors ask for them.
+    struct Keeper: Equatable {
+        var process: pid_t?
+        var listening: Int32
+    }
+
     var bound: [Bound] = []
     var entrances: [Entrance] = []
     var heirs: [Heir] = []
     var clerks: [Clerk] = []
+    var keepers: [Keeper] = []
     /// Descriptors that a process may have, as the first of us was started.
     var descriptorLimit: UInt = 0
     /// In seconds since 1970.
@@ -69,7 +76,7 @@ struct Estate: Equatable {
     /// All that it tells of.
     var descriptors: [Int32] {
         bound.flatMap { $0.sockets.map(\.descriptor) } + entrances.map(\.descriptor) + heirs.compactMap(\.line)
-            + heirs.compactMap(\.page) + clerks.compactMap(\.line)
+            + heirs.compactMap(\.page) + clerks.compactMap(\.line) + keepers.map(\.listening)
     }
 
     // MARK: - Taking it

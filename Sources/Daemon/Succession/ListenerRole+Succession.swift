@@ -57,6 +57,7 @@ extension ListenerRole {
                 process: process, kind: answerer.kind, line: answerer.line?.descriptor, hasWished: answerer.hasWished,
                 wantsSuccession: process == upgrader)
         }
+        estate.keepers = keepers.legacy
         estate.descriptorLimit = household.descriptorLimit
         estate.started = started
         estate.tallies = tallies
@@ -100,6 +101,7 @@ extension ListenerRole {
         for clerk in estate.clerks {
             desk.adopt(clerk.process, clerk.kind, clerk.line.map { Line(descriptor: $0) }, hasWished: clerk.hasWished)
         }
+        keepers.adopt(estate.keepers)
         // What the settings do not want any more.
         for listener in inheritance.listeners where !household.listeners.contains(where: { $0 === listener }) { leave(listener) }
         for door in inheritance.doors where !desk.doors.contains(where: { $0 === door }) { door.remove() }
