@@ -81,9 +81,15 @@ int clinux_process_descriptor(pid_t process) { return (int)syscall(SYS_pidfd_ope
 
 int clinux_close_range(unsigned int first, unsigned int last) { return (int)syscall(SYS_close_range, first, last, 0); }
 
-int clinux_setresuid(uid_t real, uid_t effective, uid_t saved) { return setresuid(real, effective, saved); }
+int clinux_setgroups(size_t n, const gid_t *groups) { return (int)syscall(SYS_setgroups, n, groups); }
 
-int clinux_setresgid(gid_t real, gid_t effective, gid_t saved) { return setresgid(real, effective, saved); }
+int clinux_setresuid(uid_t real, uid_t effective, uid_t saved) {
+    return (int)syscall(SYS_setresuid, real, effective, saved);
+}
+
+int clinux_setresgid(gid_t real, gid_t effective, gid_t saved) {
+    return (int)syscall(SYS_setresgid, real, effective, saved);
+}
 
 int clinux_no_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
 

@@ -17,13 +17,13 @@ public func must(_ status: Int32, _ doing: String) {
 
 /// Becomes `account` for good.
 ///
-/// Its groups were looked up earlier: after chroot there is no /etc/group.
+/// Its groups were looked up earlier: after chroot there is no /etc/group. For a process that has one thread.
 public func becomeForGood(_ account: Account) {
     if account.uid == 0 { die("the account \(account.name) is root") }
-    must(setgroups(account.groups.count, account.groups), "setgroups")
+    must(clinux_setgroups(account.groups.count, account.groups), "setgroups")
     must(clinux_setresgid(account.gid, account.gid, account.gid), "setresgid")
     must(clinux_setresuid(account.uid, account.uid, account.uid), "setresuid")
-    if setuid(0) == 0 || setgid(0) == 0 && account.gid != 0 { die("root is still within reach") }
+    if clinux_setresuid(0, 0, 0) == 0 || clinux_setresgid(0, 0, 0) == 0 && account.gid != 0 { die("root is still within reach") }
     // No set-uid program gives anything back, no core holds mail or passwords, and nobody else's process may look inside.
     must(clinux_no_new_privileges(), "no_new_privs")
     must(clinux_not_dumpable(), "not dumpable")

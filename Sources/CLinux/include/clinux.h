@@ -48,7 +48,9 @@ int clinux_process_descriptor(pid_t process);
 /* close_range(2), both ends included. */
 int clinux_close_range(unsigned int first, unsigned int last);
 
-/* Real, effective and saved ids at once. */
+/* Supplementary groups; real, effective and saved ids at once. Those of the calling thread, as the kernel has it: for a process
+ * with one thread. The functions of the C library write to a page, and look for the threads that fork(2) has left behind. */
+int clinux_setgroups(size_t n, const gid_t *_Nullable groups);
 int clinux_setresuid(uid_t real, uid_t effective, uid_t saved);
 int clinux_setresgid(gid_t real, gid_t effective, gid_t saved);
 
@@ -125,9 +127,12 @@ void clinux_exit_without_memory(int status);
 /* What it sends before, to this socket, whose other end may be a child of its own; nothing to -1. `word` must live. */
 void clinux_set_last_word(int descriptor, const char *_Nonnull word, size_t size);
 
-/* fork(2), called by a thread that was made for it and has done nothing else. So the child's one thread is new to whatever keeps
- * notes by thread. There `run` is called, and must not return; here it returns what fork(2) does, with errno. The caller's other
- * variables are in the child's memory too, but not its stack's top: what `run` needs is in `context`. */
+/* fork(2), and nothing else: fork(3) also puts in order what other threads of the parent may have been about, which costs a child
+ * six pages. For a process whose other threads, if it has any, hold no lock and wait. */
+pid_t clinux_fork(void);
+/* The same, called by a thread that was made for it and has done nothing else. So the child's one thread is new to whatever keeps
+ * notes by thread. There `run` is called, and must not return; here it returns what fork(2) does, with errno. What the
+ * child needs is in `context`, and nowhere on the main thread's stack, which it has not. */
 pid_t clinux_fork_afresh(void (*_Nonnull run)(void *_Nullable), void *_Nullable context);
 /* The size of the child's stack, in bytes: what main threads have by default. It counts as data (RLIMIT_DATA). */
 enum { CLINUX_FRESH_STACK = 8 << 20 };

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import Logging
 import SystemPackage
@@ -25,7 +26,7 @@ struct GateProcess {
             _exit(0)
         }
         let monitor = getpid()
-        pid = fork()
+        pid = clinux_fork()
         switch pid {
         case 0:
             SessionPage.drop(page)

@@ -10,72 +10,58 @@ import SystemAuthentication
 import SystemPackage
 import Transport
 
-/// What every role of a forking daemon inherits. It is made before the first fork, so that children share its pages.
+/// What every role of a forking daemon inherits. It is made before the first fork, so that children share its pages, and made
+/// anew when the settings are read again.
 ///
 /// A class, though nobody shares it: a copy would count a reference to each of its strings, and copy the page of each.
 package final class Household {
-    private(set) var settings: Settings
-    private(set) var logger: Logger
-    private(set) var store: any MailStoreProvider
+    let settings: Settings
+    let logger: Logger
+    let store: any MailStoreProvider
     /// Replaced when its files are.
     var tls: TLSContext? { didSet { gateRules.tls = tls } }
     /// What a gate goes by, but for how its client comes. As the next, made once: who takes a copy of all settings counts a
     /// reference to each of their strings.
     private(set) var gateRules: GateRules
     /// What sessions go by, but those of users of whom the settings say something else.
-    private var sessionSettings: SessionSettings
-    private var isSameForAll: Bool
+    private let sessionSettings: SessionSettings
+    private let isSameForAll: Bool
     /// Whether any user's sessions are written down.
-    private(set) var tracesAnybody: Bool
-    private(set) var bound: [BoundPlace]
-    private(set) var listeners: [Listener]
+    let tracesAnybody: Bool
+    let bound: [BoundPlace]
+    let listeners: [Listener]
     let manager: ServiceManager
     let signals: Signals
     /// The account that talks to strangers.
-    private(set) var gateAccount: Account
+    let gateAccount: Account
     let emptyDirectory: EmptyDirectory
     /// Virtual memory that a gate may have, in bytes: what the daemon has, and room for one connection.
-    private(set) var gateMemory: UInt
+    let gateMemory: UInt
     /// Memory of its own that a session may have, in bytes, as RLIMIT_DATA counts it.
-    private(set) var sessionMemory: UInt
+    let sessionMemory: UInt
     /// Descriptors that a process may have, as the daemon was started: its listener may have as many as it can get.
     let descriptorLimit: UInt
     var policy: LoginPolicy
     /// Where children have somebody ask PAM and the password file.
-    var keeper = QuestionSocket.none
-    private(set) var accounts: AccountChoice
+    var keeper: QuestionSocket
+    let accounts: AccountChoice
     package var sandbox: Sandbox
     /// Those who are believed when they tell for whom they connect.
-    private(set) var proxies: IPNetworkSet
+    let proxies: IPNetworkSet
     /// What a process that logs keeps open beside the standard streams.
-    private(set) var logDescriptors: [Int32]
+    let logDescriptors: [Int32]
 
-    package init(
+    package convenience init(
         _ preparation: Preparation, gateAccount: Account, manager: ServiceManager = .takeFromEnvironment(),
         descriptorLimit: UInt? = nil
     ) throws(StartErrors) {
-        self.manager = manager
-        settings = preparation.settings
-        logger = preparation.logger
-        store = preparation.store
-        tls = preparation.tls
-        bound = preparation.bound
-        listeners = preparation.listeners
-        policy = preparation.policy
-        accounts = preparation.accounts
-        sandbox = preparation.sandbox
-        proxies = IPNetworkSet(preparation.settings.proxies)
-        logDescriptors = preparation.logDescriptor.map { [$0] } ?? []
-        self.gateAccount = gateAccount
-        gateRules = Self.gateRules(preparation)
-        sessionSettings = preparation.settings.session(of: "")
-        isSameForAll = preparation.settings.hiddenForUsers.isEmpty
-        tracesAnybody = !preparation.settings.traced.isEmpty
+        let emptyDirectory: EmptyDirectory
         do throws(StartError) {
             emptyDirectory = try EmptyDirectory.make()
         } catch {
             throw StartErrors(errors: [error])
         }
+        let signals: Signals
         do throws(Errno) {
             signals = try Signals.block()
         } catch {
@@ -83,40 +69,58 @@ package final class Household {
         }
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        self.descriptorLimit = descriptorLimit ?? limit.rlim_cur
-        (gateMemory, sessionMemory) = Self.memory(settings)
+        self.init(
+            preparation, gateAccount, manager, signals, emptyDirectory, descriptorLimit: descriptorLimit ?? limit.rlim_cur,
+            keeper: .none)
     }
 
-    /// What children inherit from now on.
-    func renew(_ preparation: Preparation) {
+    /// What children inherit from now on: what does not come of the settings is as it was.
+    convenience init(_ preparation: Preparation, after earlier: Household) {
+        self.init(
+            preparation, preparation.gateAccount ?? earlier.gateAccount, earlier.manager, earlier.signals, earlier.emptyDirectory,
+            descriptorLimit: earlier.descriptorLimit, keeper: earlier.keeper)
+    }
+
+    /// The same, made once more: what each child counts references to then lies in few pages, behind all that was made and let
+    /// go before.
+    func again(with tls: TLSContext?) -> Household {
+        let (settings, errors) = SettingsReader.read(settings.arguments, after: settings)
+        guard let preparation = try? Preparation(settings, after: errors, reusing: bound, and: nil, keeping: tls) else { return self }
+        return Household(preparation, after: self)
+    }
+
+    private init(
+        _ preparation: Preparation, _ gateAccount: Account, _ manager: ServiceManager, _ signals: Signals,
+        _ emptyDirectory: EmptyDirectory, descriptorLimit: UInt, keeper: QuestionSocket
+    ) {
         settings = preparation.settings
         logger = preparation.logger
         store = preparation.store
-        gateRules = Self.gateRules(preparation)
+        tls = preparation.tls
+        gateRules = preparation.settings.gateRules(
+            tls: preparation.tls, plaintextLogin: preparation.settings.allowPlaintextLogin ? .always : .never)
+        gateRules.mechanisms = preparation.accounts.mechanisms
         sessionSettings = preparation.settings.session(of: "")
         isSameForAll = preparation.settings.hiddenForUsers.isEmpty
         tracesAnybody = !preparation.settings.traced.isEmpty
-        tls = preparation.tls
         bound = preparation.bound
         listeners = preparation.listeners
         policy = preparation.policy
-        logDescriptors = preparation.logDescriptor.map { [$0] } ?? []
         accounts = preparation.accounts
         sandbox = preparation.sandbox
         proxies = IPNetworkSet(preparation.settings.proxies)
-        if let account = preparation.gateAccount { gateAccount = account }
-        (gateMemory, sessionMemory) = Self.memory(settings)
+        logDescriptors = preparation.logDescriptor.map { [$0] } ?? []
+        (gateMemory, sessionMemory) = Self.memory(preparation.settings)
+        self.gateAccount = gateAccount
+        self.manager = manager
+        self.signals = signals
+        self.emptyDirectory = emptyDirectory
+        self.descriptorLimit = descriptorLimit
+        self.keeper = keeper
     }
 
     func sessionSettings(of user: String) -> SessionSettings {
         isSameForAll ? sessionSettings : settings.session(of: user)
-    }
-
-    private static func gateRules(_ preparation: Preparation) -> GateRules {
-        var rules = preparation.settings.gateRules(
-            tls: preparation.tls, plaintextLogin: preparation.settings.allowPlaintextLogin ? .always : .never)
-        rules.mechanisms = preparation.accounts.mechanisms
-        return rules
     }
 
     /// What children may have: what this process has, and something for themselves.

@@ -26,7 +26,7 @@ extension ListenerRole {
         }
         let before = household.listeners
         exchange(before, for: preparation.listeners)
-        household.renew(preparation)
+        household = Household(preparation, after: household)
         admission.change(household.settings.admission)
         clinux_seal_heap()
         keepers.renew(household)

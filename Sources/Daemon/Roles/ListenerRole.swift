@@ -14,10 +14,12 @@ func runForking(_ preparation: Preparation, succeeding inheritance: Inheritance?
     guard let gateAccount = preparation.gateAccount else { preconditionFailure("there is no account for the gate") }
     let manager = ServiceManager.takeFromEnvironment()
     cleanEnvironment()
-    let household = try Household(
+    let first = try Household(
         preparation, gateAccount: gateAccount, manager: manager, descriptorLimit: inheritance?.estate.descriptorLimit)
-    rehearse(household)
-    rehearseRoles(household)
+    rehearse(first)
+    rehearseRoles(first)
+    clinux_seal_heap()
+    let household = first.again(with: preparation.tls)
     resetSignals()
     limit(RLIMIT_NOFILE, to: .max)              // a line for each connection
     limit(RLIMIT_CORE, to: 0)                   // which could hold a password or the private key
@@ -58,7 +60,7 @@ private func closeStandardStreams() {
 ///
 /// It forks ahead: monitors with their gates wait for clients, and are replaced while nobody else does.
 struct ListenerRole {
-    let household: Household
+    var household: Household
     let watchSet: Int32
     /// The monitors, later sessions, that are alive, and whom they serve.
     var children: Children

@@ -20,7 +20,10 @@ func rehearseRoles(_ household: Household) {
         close(child.descriptor)
         close(ends.second)
     }
-    var logger = Logger(label: "rehearsal") { _ in EventLogHandler(sink: Nowhere(), level: .trace) }
+    // As in a monitor, the logger is a copy of one that stays.
+    let common = Logger(label: "rehearsal") { _ in EventLogHandler(sink: Nowhere(), level: .trace) }
+    defer { common.trace("end") }
+    var logger = common
     let peer = PeerAddress(peerOf: ends.first)
     logger[metadataKey: "peer"] = "\(peer)"
     logger.info("connect")
