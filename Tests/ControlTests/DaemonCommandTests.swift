@@ -102,6 +102,13 @@ struct DaemonCommandTests {
         #expect(try MailClient(port: port).line()?.hasSuffix("changed") == true)
         #expect(try old.command("NOOP").last?.contains(" OK ") == true)
         #expect(try await imapctl("who").status == 0)
+        // Without a socket there is the signal.
+        try "greeting = again\n".write(toFile: path, atomically: true, encoding: .utf8)
+        let deaf = try await Program.imapctl.run(
+            ["reload", "--socket", directory.path("nowhere"), "--or-signal", "\(daemon.child.pid)"])
+        #expect(deaf.status == 0 && deaf.output.isEmpty, "\(deaf)")
+        let deadline = ContinuousClock.now + .seconds(60)
+        while try MailClient(port: port).line()?.hasSuffix("again") != true { try #require(ContinuousClock.now < deadline) }
     }
 
     @Test("all are told the end, and whoever asked for it hears of it")

@@ -168,8 +168,8 @@ import Testing
         let directory = try TemporaryDirectory()
         for name in ["imapd.service", "imapd.socket", "imapd-tls.socket"] {
             let text = try String(contentsOf: Self.root.appendingPathComponent("systemd/\(name)"), encoding: .utf8)
-            // The program need not be installed.
-            try text.replacing("/usr/sbin/imapd", with: "/bin/true")
+            // The programs need not be installed.
+            try text.replacing("/usr/sbin/imapd", with: "/bin/true").replacing("/usr/sbin/imapctl", with: "/bin/true")
                 .write(toFile: directory.path(name), atomically: true, encoding: .utf8)
         }
         for name in ["imapd.service", "imapd.socket", "imapd-tls.socket"] {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 
 struct Reload: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -10,8 +11,22 @@ struct Reload: ParsableCommand {
 
     @OptionGroup var daemon: DaemonOptions
 
+    @Option(help: ArgumentHelp(
+        "Where there is no control socket, send SIGHUP to this process; its log tells what came of it.", valueName: "number"))
+    var orSignal: Int32?
+
+    func validate() throws {
+        if let orSignal, orSignal < 1 { throw ValidationError("--or-signal wants a process ID") }
+    }
+
     func run() throws {
         try command { () throws(ControlFailure) in
+            if let orSignal, try !daemon.hasSocket() {
+                guard kill(orSignal, SIGHUP) == 0 else {
+                    throw ControlFailure("process \(orSignal): \(String(cString: strerror(errno)))")
+                }
+                return Outcome.clean
+            }
             daemon.show(try daemon.count("reload"), "the settings are read again")
             return Outcome.clean
         }

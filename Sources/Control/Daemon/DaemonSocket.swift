@@ -20,15 +20,22 @@ struct DaemonOptions: ParsableArguments {
     }
 
     private func path() throws(ControlFailure) -> String {
-        if let socket { return socket }
-        if let file = configuration.config, access(file, R_OK) != 0 {
-            throw ControlFailure("\(file): \(String(cString: strerror(errno)))")
-        }
-        guard let path = Settings.controlSocket(file: configuration.config) else {
+        guard let path = try wishedPath() else {
             let file = configuration.config ?? Settings.defaultConfiguration
             throw ControlFailure("control-socket is none in \(file), so imapd answers nobody")
         }
         return path
+    }
+
+    /// Whether there is a socket.
+    func hasSocket() throws(ControlFailure) -> Bool { try wishedPath().map { access($0, F_OK) == 0 } ?? false }
+
+    private func wishedPath() throws(ControlFailure) -> String? {
+        if let socket { return socket }
+        if let file = configuration.config, access(file, R_OK) != 0 {
+            throw ControlFailure("\(file): \(String(cString: strerror(errno)))")
+        }
+        return Settings.controlSocket(file: configuration.config)
     }
 }
 
