@@ -50,16 +50,23 @@ struct LogFile {
 
     /// The transaction that begins at `offset` of `bytes`, and where the next begins; `nil` if there is none that is whole.
     static func frame(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> (body: Range<Int>, chain: UInt32, crc: UInt32)? {
+        guard let frame = promised(bytes, at: offset),
+              crc32c(UnsafeRawBufferPointer(rebasing: bytes[(offset + 12)..<frame.body.upperBound])) == frame.crc
+        else { return nil }
+        return frame
+    }
+
+    /// What the bytes at `offset` say of a transaction, which its checksum may belie.
+    fileprivate static func promised(
+        _ bytes: UnsafeRawBufferPointer, at offset: Int
+    ) -> (body: Range<Int>, chain: UInt32, crc: UInt32)? {
         guard bytes.count - offset >= Frame.byteCount else { return nil }
         func number(_ index: Int) -> UInt32 {
             UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset + 4 * index, as: UInt32.self))
         }
         let length = Int(number(1)), start = offset + Frame.byteCount
         guard number(0) == Frame.mark, length <= Frame.longest, bytes.count - start >= length else { return nil }
-        let body = start..<start + length
-        let crc = crc32c(UnsafeRawBufferPointer(rebasing: bytes[(offset + 12)..<body.upperBound]))
-        guard crc == number(2) else { return nil }
-        return (body, number(3), crc)
+        return (start..<start + length, number(3), number(2))
     }
 
     /// Its size if it still is the mailbox's log; `nil` if that was replaced or removed.
@@ -107,17 +114,14 @@ struct LogFile {
         else { return [] }
         return bytes.withUnsafeBytes { bytes in
             var transactions: [Transaction] = []
+            var search = FrameSearch(bytes)
             var offset = 0
-            while offset < bytes.count {
-                if let frame = Self.frame(bytes, at: offset),
-                   let transaction = Transaction(from: UnsafeRawBufferPointer(rebasing: bytes[frame.body])) {
+            while let found = search.next(from: offset), let frame = Self.frame(bytes, at: found) {
+                if let transaction = Transaction(from: UnsafeRawBufferPointer(rebasing: bytes[frame.body])) {
                     transactions.append(transaction)
                     offset = frame.body.upperBound
                 } else {
-                    // On to the next byte that could begin a mark.
-                    let first = UInt8(truncatingIfNeeded: Frame.mark)
-                    offset += 1
-                    while offset < bytes.count, bytes[offset] != first { offset += 1 }
+                    offset = found + 1
                 }
             }
             return transactions
@@ -149,6 +153,38 @@ struct LogFile {
         }
         position += writer.bytes.count
         chain = crc
+    }
+}
+
+/// Looks for transactions in bytes of a log that is damaged.
+///
+/// Whatever looks like one costs the checksum of as many bytes as it says to have. A log that somebody has made of nothing but such
+/// beginnings would cost the square of its length: so there is an end to it.
+struct FrameSearch {
+    private let bytes: UnsafeRawBufferPointer
+    /// Bytes whose checksum may still be looked at. Damage takes a few times the log's length at most.
+    private var allowance: Int
+    /// Whether there may be more than was found.
+    var isExhausted: Bool { allowance < 0 }
+
+    init(_ bytes: UnsafeRawBufferPointer) {
+        self.bytes = bytes
+        allowance = 64 * bytes.count
+    }
+
+    /// Where the next transaction begins that verifies; `nil` if none is found.
+    mutating func next(from start: Int) -> Int? {
+        var offset = start
+        while !isExhausted, offset < bytes.count,
+              let found = memchr(bytes.baseAddress! + offset, Int32(LogFile.Frame.mark & 0xFF), bytes.count - offset) {
+            offset = UnsafeRawPointer(found) - bytes.baseAddress!
+            if let frame = LogFile.promised(bytes, at: offset) {
+                allowance -= LogFile.Frame.byteCount + frame.body.count
+                if !isExhausted, LogFile.frame(bytes, at: offset) != nil { return offset }
+            }
+            offset += 1
+        }
+        return nil
     }
 }
 

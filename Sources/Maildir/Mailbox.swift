@@ -132,7 +132,10 @@ final class Mailbox {
     private static func cutTail(of log: inout LogFile, size: Int, _ logger: Logger, isLocked: Bool) -> Bool {
         // Without the lock, somebody may be writing them just now.
         guard isLocked, let rest = log.file.read(at: log.position, count: size - log.position) else { return false }
-        let hasMore = rest.withUnsafeBytes { bytes in bytes.indices.contains { LogFile.frame(bytes, at: $0) != nil } }
+        let hasMore = rest.withUnsafeBytes { bytes in
+            var search = FrameSearch(bytes)
+            return search.next(from: 0) != nil || search.isExhausted
+        }
         guard !hasMore, ftruncate(log.file.raw, off_t(log.position)) == 0 else { return false }
         logger.notice("The log ended in the middle of a record, which was cut off", metadata: ["bytes": "\(size - log.position)"])
         return true

@@ -142,12 +142,12 @@ public final class MailboxDump {
         guard size < 1 << 31, let bytes = log.file.read(at: 0, count: size) else { throw failure("reading", file) }
         var chain = log.chain
         bytes.withUnsafeBytes { bytes in
+            var search = FrameSearch(bytes)
             var offset = LogHeader.byteCount
             while offset < bytes.count {
                 guard let frame = LogFile.frame(bytes, at: offset),
                       let transaction = Transaction(from: UnsafeRawBufferPointer(rebasing: bytes[frame.body])) else {
-                    var next = offset + 1
-                    while next < bytes.count, LogFile.frame(bytes, at: next) == nil { next += 1 }
+                    let next = search.next(from: offset + 1) ?? bytes.count
                     damage(file, at: offset, "\(next - offset) bytes that are no transaction")
                     offset = next
                     continue

@@ -99,7 +99,14 @@ struct TakeOver {
         guard let list else { return table }
         let time = now() / 1_000_000_000
         list.bytes.withUnsafeBytes { bytes in
-            for record in list.records {
+            // The same name twice: the later UID is the message's.
+            var names = Set<[UInt8]>(minimumCapacity: list.records.count)
+            let isLast = list.records.reversed().map { names.insert(Array(bytes[$0.name])).inserted }
+            for (place, record) in list.records.enumerated() {
+                guard isLast[list.records.count - 1 - place] else {
+                    table.rememberExpunge(record.uid...record.uid, modSequence: modSequence + 1)
+                    continue
+                }
                 let base = UnsafeRawBufferPointer(rebasing: bytes[record.name])
                 let id = ObjectID(baseName: record.guid.map { UnsafeRawBufferPointer(rebasing: bytes[$0]) } ?? base)
                 var row = MessageRow(uid: record.uid, id: id)
@@ -110,13 +117,6 @@ struct TakeOver {
         }
         var index = NameIndex()
         index.extend(over: table)
-        for row in (0..<table.count).reversed() {
-            // The same name twice: the later UID is the message's.
-            while let other = table.withBaseName(row, { index.row($0, in: table) }), other < row {
-                table.setPlace(other, .forgotten)
-                table.rememberExpunge(table.uid(other)...table.uid(other), modSequence: modSequence + 1)
-            }
-        }
         var listing = Listing()
         guard listing.read(directory.new, isNew: true), listing.read(directory.cur, isNew: false) else {
             throw failure("reading", directory.folder.directory)
