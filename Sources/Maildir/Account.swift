@@ -63,32 +63,34 @@ final class Account {
 
     // MARK: Asking
 
-    func mailbox(_ folder: FolderName) -> Mailbox? {
-        readOn()
+    func mailbox(_ folder: FolderName) throws(StoreError) -> Mailbox? {
+        try readOn()
         return mailboxes[folder]
     }
 
     /// What the mailbox with this id is called now.
-    func folder(of id: ObjectID) -> FolderName? {
-        readOn()
+    func folder(of id: ObjectID) throws(StoreError) -> FolderName? {
+        try readOn()
         return mailboxes.first { $0.value.id == id }?.key
     }
 
     /// Whether a mailbox has this id: a folder that was copied as a whole came with that of another.
-    func isTaken(_ id: ObjectID) -> Bool {
-        readOn()
+    func isTaken(_ id: ObjectID) throws(StoreError) -> Bool {
+        try readOn()
         return mailboxes.values.contains { $0.id == id }
     }
 
     /// No UIDVALIDITY that was given so far is larger.
     var largestGiven: UInt32 {
-        readOn()
-        return lastUIDValidity
+        get throws(StoreError) {
+            try readOn()
+            return lastUIDValidity
+        }
     }
 
     /// Special uses by folder.
-    func uses() -> [FolderName: SpecialUse] {
-        readOn()
+    func uses() throws(StoreError) -> [FolderName: SpecialUse] {
+        try readOn()
         return mailboxes.compactMapValues(\.use)
     }
 
@@ -97,7 +99,7 @@ final class Account {
     /// A UIDVALIDITY that this account never had, for a mailbox that begins.
     func begin(_ folder: FolderName, id: ObjectID) throws(StoreError) -> UInt32 {
         try locked { () throws(StoreError) in
-            readOn()
+            try readOn()
             let clock = UInt32(clamping: now() / 1_000_000_000)
             let last = max(lastUIDValidity, min(DovecotCounter.last(in: maildir), Self.largestUIDValidity))
             guard last < .max else { throw .corrupt("there is no UIDVALIDITY left in imapd.account") }
@@ -110,7 +112,7 @@ final class Account {
     /// Sets UIDs below the result aside for a mailbox.
     func reserveUIDs(_ folder: FolderName, uidValidity: UInt32, id: ObjectID, uidNext: UInt64) throws(StoreError) -> UInt64 {
         try locked { () throws(StoreError) in
-            readOn()
+            try readOn()
             // It may have been renamed while it was open.
             var folder = folder
             if mailboxes[folder]?.id != id, let other = mailboxes.first(where: { $0.value.id == id })?.key { folder = other }
@@ -127,7 +129,7 @@ final class Account {
     /// False if its id is that of another mailbox that is still there.
     func adopt(_ folder: FolderName, uidValidity: UInt32, id: ObjectID, ceiling: UInt64) throws(StoreError) -> Bool {
         try locked { () throws(StoreError) in
-            readOn()
+            try readOn()
             guard mailboxes[folder]?.id != id || mailboxes[folder]?.uidValidity != uidValidity else { return true }
             if let old = mailboxes.first(where: { $0.value.id == id && $0.key != folder })?.key {
                 guard !maildir.hasDirectory(old.directory) else { return false }
@@ -166,7 +168,7 @@ final class Account {
 
     /// Under the lock.
     private func append(_ lines: [[UInt8]]) throws(StoreError) {
-        readOn()
+        try readOn()
         if file == nil {
             file = maildir.open(Self.name, O_RDWR | O_CREAT | O_NOFOLLOW)
             guard file != nil, maildir.sync() else { throw failure("creating imapd.account") }
@@ -181,14 +183,14 @@ final class Account {
             _ = ftruncate(file.raw, off_t(end))
             throw error
         }
-        readOn()
+        try readOn()
         if contents.lineCount > 4 * mailboxes.count + 1000 { try compact() }
     }
 
     /// Writes the file anew, without lines that were damaged.
     func rewrite() throws(StoreError) {
         try locked { () throws(StoreError) in
-            readOn()
+            try readOn()
             try compact()
         }
     }
@@ -203,17 +205,22 @@ final class Account {
         file = nil
     }
 
-    /// Takes in what the file has beyond what was read.
-    private func readOn() {
+    /// Takes in what the file has beyond what was read. One that cannot be read is not taken for empty: a UIDVALIDITY or UIDs that
+    /// it tells of would be given again.
+    private func readOn() throws(StoreError) {
         if let status = file?.status(), status.st_nlink == 0 || Int(status.st_size) < offset { file = nil }
         if file == nil {
             offset = 0
             contents = Contents()
             file = maildir.open(Self.name, O_RDWR | O_NOFOLLOW)
+            if file == nil, errno == ENOENT { return }
         }
-        guard let file, let status = file.status(), status.isRegular, Int(status.st_size) > offset,
-              Int(status.st_size) < 1 << 30, let bytes = file.read(at: offset, count: Int(status.st_size) - offset)
-        else { return }
+        guard let file, let status = file.status() else { throw failure("opening imapd.account") }
+        guard status.isRegular, status.st_size < 1 << 30 else { throw .corrupt("imapd.account is no file of ours") }
+        guard Int(status.st_size) > offset else { return }
+        guard let bytes = file.read(at: offset, count: Int(status.st_size) - offset) else {
+            throw failure("reading imapd.account")
+        }
         var rest = bytes[...]
         while let end = rest.firstIndex(of: 0x0A) {
             if end > rest.startIndex, !contents.take(rest[..<end]) {

@@ -3,8 +3,8 @@ import IMAPTypes
 import MailStore
 
 /// Files get the names of their flags, and then the log tells that they have them. Who is stopped in between leaves names that
-/// nobody has logged. As long as the flags stay, a scan finds that both agree. But if somebody changes the flags first, a scan would
-/// take what the names tell for another program's wish, and flags that were taken away would come back.
+/// nobody has logged. As long as the flags stay, a scan finds that both agree. But if somebody changes the flags first, a scan
+/// would take what the names tell for another program's wish, and flags that were taken away would come back.
 ///
 /// So the log says beforehand which files it will be, and whoever wants to change flags looks at these first.
 extension Mailbox {

@@ -12,7 +12,7 @@ extension Mailbox {
     static func repair(_ directory: MailboxDirectory, _ account: Account, _ logger: Logger) throws(StoreError) -> MailboxState {
         let index = try wholeIndex(directory, IndexFile.name), log = try LogFile(in: directory.root), mark = directory.mark
         // A special use alone is no mailbox that was known.
-        let known = account.mailbox(directory.folder).flatMap { $0.uidValidity > 0 ? $0 : nil }
+        let known = try account.mailbox(directory.folder).flatMap { $0.uidValidity > 0 ? $0 : nil }
         // A log to hang the state on (see below) and nothing else: the first time was cut short.
         let unfinished = try LogFile(in: directory.root, name: LogFile.repairName)
             .flatMap { $0.header.generation == 1 ? $0 : nil }
@@ -23,9 +23,10 @@ extension Mailbox {
             ])
         }
         let takeOver = isFirst ? try TakeOver(directory, logger) : nil
+        var listed = takeOver?.list?.mailboxID
+        if let id = listed, try account.isTaken(id) { listed = nil }
         let begun = isFirst ? unfinished?.header : log?.header
-        let id = begun?.mailboxID ?? index?.header.mailboxID ?? known?.id
-            ?? takeOver?.list?.mailboxID.flatMap { account.isTaken($0) ? nil : $0 } ?? .random()
+        let id = begun?.mailboxID ?? index?.header.mailboxID ?? known?.id ?? listed ?? .random()
         let uidValidity: UInt32
         if let validity = begun?.uidValidity ?? index?.header.uidValidity ?? mark?.uidValidity ?? known?.uidValidity
             ?? takeOver?.list?.uidValidity {

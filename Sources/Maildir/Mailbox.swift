@@ -80,7 +80,7 @@ final class Mailbox {
         _ state: inout MailboxState, _ directory: MailboxDirectory, _ account: Account
     ) throws(StoreError) {
         var transaction = Transaction(summary: state.summary)
-        let ceiling = account.mailbox(directory.folder)?.ceiling ?? 0
+        let ceiling = try account.mailbox(directory.folder)?.ceiling ?? 0
         transaction.summary.uidNext = max(state.summary.uidNext, ceiling)
         transaction.summary.ceiling = max(state.summary.ceiling, ceiling)
         transaction.summary.modSequence = max(state.summary.modSequence, UInt64(max(now(), 0) / 1_000_000))
@@ -141,8 +141,8 @@ final class Mailbox {
         return true
     }
 
-    /// Takes in what others have written since. Without the lock it leaves a tail that does not verify for the next time, and what
-    /// is not on the disk yet: a power cut could take it, and give UIDs that a client has heard of to other messages.
+    /// Takes in what others have written since. Without the lock it leaves a tail that does not verify for the next time, and
+    /// what is not on the disk yet: a power cut could take it, and give UIDs that a client has heard of to other messages.
     func catchUp(isLocked: Bool) throws(StoreError) {
         let current = state.log.size(in: directory.root)
         // A log that was replaced has an end, which comes first.
@@ -280,10 +280,10 @@ final class Mailbox {
     /// Compares with what the account knows of the mailbox: a backup that was put back must not give UIDs a second time.
     private func compareWithAccount() throws(StoreError) {
         let header = state.log.header
-        if let known = account.mailbox(directory.folder), known.uidValidity == header.uidValidity, known.id == header.mailboxID {
+        if let known = try account.mailbox(directory.folder), known.uidValidity == header.uidValidity, known.id == header.mailboxID {
             guard known.ceiling > state.summary.ceiling || isCopy else { return }
             try locked { () throws(StoreError) in
-                guard let known = account.mailbox(directory.folder) else { return }
+                guard let known = try account.mailbox(directory.folder) else { return }
                 let isOld = known.ceiling > state.summary.ceiling, isCopy = isCopy
                 guard isOld || isCopy else { return }
                 var transaction = newTransaction()

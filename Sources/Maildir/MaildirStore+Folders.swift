@@ -14,7 +14,7 @@ extension MaildirStore {
         if try existingFolder(name) != nil { throw .mailboxExists(name) }
         let folder = try naming.folder(name)
         if let use {
-            for (other, known) in account.uses() where known == use {
+            for (other, known) in try account.uses() where known == use {
                 if try isFolder(other) { throw .specialUseTaken(use) }
             }
         }
@@ -58,7 +58,7 @@ extension MaildirStore {
         // Nobody adds a message to a mailbox that is going; whoever waits to finds it gone.
         try directory.lock()
         defer { directory.unlock() }
-        let temporary = Self.removing + names.next(), known = account.mailbox(folder)
+        let temporary = Self.removing + names.next(), known = try? account.mailbox(folder)
         guard maildir.renameExclusively(folder.directory, to: maildir, temporary), maildir.sync() else {
             if errno == ENOENT { throw .noSuchMailbox(name) }
             throw failure("deleting", folder.directory)
@@ -69,7 +69,7 @@ extension MaildirStore {
         do throws(StoreError) {
             try account.locked { () throws(StoreError) in
                 // Somebody may have made another mailbox of this name.
-                if account.mailbox(folder)?.id == known?.id { try account.deleted(folder) }
+                if try account.mailbox(folder)?.id == known?.id { try account.deleted(folder) }
             }
         } catch {
             // The mailbox is gone, and the next of this name has an id of its own.

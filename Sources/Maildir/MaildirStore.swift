@@ -118,7 +118,7 @@ public final class MaildirStore: MailStore {
     }
 
     public func mailboxes() throws(StoreError) -> [MailboxEntry] {
-        let uses = account.uses()
+        let uses = try account.uses()
         var entries = [MailboxEntry(name: .inbox, use: uses[.inbox])]
         var seen: Set<MailboxName> = [.inbox]
         for folder in try folders() {

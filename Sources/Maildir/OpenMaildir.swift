@@ -193,7 +193,7 @@ final class OpenMaildir: OpenMailbox {
     func changeDescriptor() throws(StoreError) -> Int32 {
         if let watcher { return watcher.descriptor }
         let watcher = try Watcher(
-            mailbox.directory, mailbox.account.folder(of: id) ?? mailbox.directory.folder, maildir: mailbox.account.path,
+            mailbox.directory, try mailbox.account.folder(of: id) ?? mailbox.directory.folder, maildir: mailbox.account.path,
             lookPeriod: Watcher.lookPeriod(mailbox.directory, wished: mailbox.account.networkPoll), logger: mailbox.logger)
         self.watcher = watcher
         return watcher.descriptor

@@ -25,8 +25,8 @@ extension MaildirStore {
             throw failure("removing imapd.cache in", directory.folder.directory)
         }
         let log = try LogFile(in: directory.root), index = try IndexFile(in: directory.root, rows: false)
-        let former = log?.header.uidValidity ?? index?.header.uidValidity ?? directory.mark?.uidValidity
-            ?? account.mailbox(directory.folder).flatMap { $0.uidValidity > 0 ? $0.uidValidity : nil }
+        let known = try account.mailbox(directory.folder).flatMap { $0.uidValidity > 0 ? $0.uidValidity : nil }
+        let former = log?.header.uidValidity ?? index?.header.uidValidity ?? directory.mark?.uidValidity ?? known
         let state = try Mailbox.repair(directory, account, logger)
         return Rebuilt(uidValidity: state.uidValidity.rawValue, formerUIDValidity: former, messages: Int(state.summary.messages),
                        uidNext: UInt32(clamping: state.summary.uidNext))

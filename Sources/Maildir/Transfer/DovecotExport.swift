@@ -36,7 +36,7 @@ extension MaildirStore {
             list.append(0x0A)
         }
         try maildir.replaceFile(ForeignSubscriptions.dovecotName, with: list)
-        try DovecotCounter.raise(in: maildir, to: account.largestGiven)
+        try DovecotCounter.raise(in: maildir, to: try account.largestGiven)
         return result
     }
 }
