@@ -76,12 +76,18 @@ extension OpenMaildir {
             errno = code
             return false
         }
+        func bury(_ name: [UInt8], from directory: Handle, in graveyard: Handle) -> Bool {
+            let place = Graveyard.fileName(uid.rawValue)
+            if directory.renameExclusively(name, to: graveyard, place) { return true }
+            // A crash in `keep` has left one: of this message, so that to rename over it would do nothing.
+            return errno == EEXIST && graveyard.unlink(place) && directory.rename(name, to: graveyard, place)
+        }
         func remove(_ name: [UInt8], from directory: Handle) -> Bool {
             if kept != nil {
                 if keep(name, from: directory) { return true }
                 if errno == ENOENT { return false }
             }
-            if let graveyard, directory.rename(name, to: graveyard, Graveyard.fileName(uid.rawValue)) { return true }
+            if let graveyard, bury(name, from: directory, in: graveyard) { return true }
             // A full disk may refuse the rename. Then it is better to remove than to keep.
             if graveyard != nil, errno == ENOENT { return false }
             return directory.unlink(name)

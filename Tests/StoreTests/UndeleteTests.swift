@@ -50,6 +50,21 @@ import TestSupport
         _ = (a, b)
     }
 
+    /// While `expunge-delay` is set, a message that others still see gets a second name before it loses its first.
+    @Test func `What a crash has left among the expunged brings no message back`() throws {
+        var delayed: MaildirStore? = try store()
+        try append(try #require(delayed), "one\n")
+        delayed = nil
+        let a = try store(delay: 0).open(.inbox, readOnly: false), b = try store(delay: 0).open(.inbox, readOnly: false)
+        let name = try #require(try FileManager.default.contentsOfDirectory(atPath: path + "/cur").first)
+        try FileManager.default.createDirectory(atPath: path + "/imapd.expunged", withIntermediateDirectories: false)
+        #expect(link(path + "/cur/" + name, path + "/imapd.expunged/1") == 0)
+        #expect(try a.expunge([UID(1)]) == [UID(1)])
+        #expect(try FileManager.default.contentsOfDirectory(atPath: path + "/cur") == [])
+        #expect(try text(b.content(UID(1))) == "one\n")
+        #expect(try store(delay: 0).open(.inbox, readOnly: false).uids == [])
+    }
+
     @Test func `What was expunged can be seen and comes back as new, with all but its UID`() throws {
         let store = try store()
         let flags = FlagSet(system: [.seen, .deleted, .flagged], keywords: [Keyword("later")!, Keyword("$x")!])
