@@ -38,7 +38,8 @@ final class Authenticated {
         }
     }
 
-    func handle(_ command: AuthenticatedCommand) throws(CommandFailure) -> Completion {
+    /// - Parameter held: what the session that asks has taken out of the count of STATUS.
+    func handle(_ command: AuthenticatedCommand, held: HeldRecent? = nil) throws(CommandFailure) -> Completion {
         switch command {
         case .enable(let names): enable(names)
         case .create(let name, let use): try create(name, use)
@@ -46,10 +47,10 @@ final class Authenticated {
         case .rename(let name, let newName): try rename(name, to: newName)
         case .subscribe(let name): try subscribe(name)
         case .unsubscribe(let name): try unsubscribe(name)
-        case .list(let command): try list(command)
+        case .list(let command): try list(command, held)
         case .lsub(let reference, let pattern): try lsub(reference, pattern)
         case .namespace: namespace()
-        case .status(let name, let items): try status(name, items)
+        case .status(let name, let items): try status(name, items, held)
         case .idle: try idle()
         }
     }

@@ -64,7 +64,8 @@ struct Selected: ~Copyable {
             return try deleteSelected(name, tag)
         case .enable, .create, .delete, .rename, .subscribe, .unsubscribe, .list, .lsub, .namespace, .status:
             let knewModSequences = features.contains(.condstore)
-            let completion = try account.outcome { () throws(CommandFailure) in try account.handle(command) }
+            let held = HeldRecent(self)
+            let completion = try account.outcome { () throws(CommandFailure) in try account.handle(command, held: held) }
             if !knewModSequences, features.contains(.condstore) { noteHighestModSequence() }
             return try finish(tag, completion, .after)
         }

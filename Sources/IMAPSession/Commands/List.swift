@@ -5,7 +5,7 @@ import Transport
 
 extension Authenticated {
     /// LIST (RFC 9051 §6.3.9, RFC 5258, RFC 5819, RFC 6154).
-    func list(_ command: ListCommand) throws(CommandFailure) -> Completion {
+    func list(_ command: ListCommand, _ held: HeldRecent? = nil) throws(CommandFailure) -> Completion {
         if !command.isExtended, command.patterns == [[]] {
             // The separator, and the root of the reference: none here is rooted.
             wire.out.list(ListResponse(nil, separator: store.separator, attributes: .noSelect))
@@ -16,20 +16,21 @@ extension Authenticated {
         let isExtended = command.isExtended || features.contains(.imap4rev2)
         let choice = ListChoice(tree, command, separator: store.separator, isExtended: isExtended)
         for entry in choice.entries() {
-            list(entry, status: command.status)
+            list(entry, status: command.status, held)
             try sending { () throws(ConnectionEnd) in try wire.flushIfLarge() }
         }
         return .ok("LIST completed")
     }
 
     /// One LIST response with the STATUS that was asked for. A mailbox that vanished since is shown as none (§6.3.9.2).
-    private func list(_ entry: ListChoice.Entry, status items: [StatusItem]) {
+    private func list(_ entry: ListChoice.Entry, status items: [StatusItem], _ held: HeldRecent?) {
         var response = entry.response
         guard !items.isEmpty, entry.hasStatus, let name = response.name, let local = naming.local(name) else {
             return wire.out.list(response)
         }
         do {
-            let status = try store.status(local, wantsSize: items.contains(.size))
+            var status = try store.status(local, wantsSize: items.contains(.size))
+            held?.add(to: &status)
             wire.out.list(response)
             wire.status(name, items, status)
         } catch {
