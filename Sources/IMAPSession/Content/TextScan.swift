@@ -10,6 +10,9 @@ final class TextScan {
     private let reader: ContentReader
     private var value: [UInt8] = []
     private var text: [UInt8] = []
+    /// Fields that are to be searched, those of ASCII only and others: with NULs between them, which no string of a command has.
+    private var gathered: (plain: [UInt8], folding: [UInt8]) = ([], [])
+    private static let gatheredAtOnce = 1 << 14
     private var contentType = StructuredField()
 
     init(_ queries: [SearchCompiler.TextQuery], _ reader: ContentReader) {
@@ -61,10 +64,10 @@ final class TextScan {
                     HeaderBlock.unfold(folded, into: &value)
                     value.withUnsafeBytes { EncodedWord.decode($0, into: &text) }
                 }
-                begin()
-                text.withUnsafeBytes { search($0, isOwnHeader: isOwn) }
+                gather(isOwnHeader: isOwn)
             }
             scanLines(UnsafeRawBufferPointer(rebasing: bytes[end...]), isOwn: isOwn)
+            searchGathered(isOwnHeader: isOwn)
         }
     }
 
@@ -74,8 +77,29 @@ final class TextScan {
         guard lines.count > 2 else { return }
         text.removeAll(keepingCapacity: true)
         EncodedWord.decode(lines, into: &text)
+        gather(isOwnHeader: isOwn)
+    }
+
+    /// Takes `text` along, to be searched together with others: each string of the command costs something for each text, and a
+    /// header may have as many fields as a command has strings.
+    private func gather(isOwnHeader: Bool) {
+        if text.withUnsafeBytes({ isASCII($0) }) {
+            gathered.plain += text
+            gathered.plain.append(0)
+        } else {
+            gathered.folding += text
+            gathered.folding.append(0)
+        }
+        if gathered.plain.count + gathered.folding.count >= Self.gatheredAtOnce { searchGathered(isOwnHeader: isOwnHeader) }
+    }
+
+    private func searchGathered(isOwnHeader: Bool) {
         begin()
-        text.withUnsafeBytes { search($0, isOwnHeader: isOwn) }
+        gathered.plain.withUnsafeBytes { search($0, isOwnHeader: isOwnHeader) }
+        begin()
+        gathered.folding.withUnsafeBytes { search($0, isOwnHeader: isOwnHeader) }
+        gathered.plain.removeAll(keepingCapacity: true)
+        gathered.folding.removeAll(keepingCapacity: true)
     }
 
     private func scanBody(_ structure: MessageStructure, _ index: MessageStructure.Index) throws(ContentFailure) {

@@ -57,6 +57,7 @@ struct MessageSearchTests {
         (header("subject", "two lines"), [5]), (header("subject", "Two"), [2, 5]),
         (body("JOE"), [1]), (body("café au lait"), [2]), (body("<p>CAF\u{C9}"), [2]), (body("see below"), [2]),
         (body("PHA+"), []),
+        (text("nonsenseX-Empty"), []), (text("x-empty: "), [5]),
         (body("afternoon"), []), (text("afternoon"), [1]), (body("the forwarded one"), [2]), (text("b@example.org"), [2]),
         (body("pixels"), []),
         (text("image"), [4]), (text(""), [1, 2, 3, 4, 5]), (text("Subject: two"), [2, 5]),
