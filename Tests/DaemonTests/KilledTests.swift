@@ -10,7 +10,7 @@ struct KilledTests {
     @Test func `Whatever is killed, what was acknowledged is there`() async throws {
         let user = try await SystemUser(), pam = try PAMConfiguration.unix()
         let known = Knowledge()
-        for round in 0..<3 * thoroughness {
+        for round in 0...thoroughness {
             let daemon = try await ForkedDaemon(user: user, pam: pam, ["--allow-plaintext-login"])
             if round == 0 {
                 let client = try daemon.client()
@@ -31,7 +31,7 @@ struct KilledTests {
             _ = try client.command("LOGOUT")
             await next.daemon.stop()
         }
-        #expect(known.acknowledged > 50 && known.kills > 3, "\(known.acknowledged) commands, \(known.kills) kills")
+        #expect(known.acknowledged > 40 && known.kills > 1, "\(known.acknowledged) commands, \(known.kills) kills")
     }
 }
 

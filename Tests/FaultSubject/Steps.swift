@@ -129,23 +129,27 @@ class Steps {
         let change = FlagChange(action, FlagSet(system: flags, keywords: Set(keywords.map { Keyword($0)! })))
         let chosen = uids(open, box, texts)
         let changed = Set(Self.words(flags, keywords).split(separator: " ").map(String.init))
-        // What the store says afterwards is not to be believed, nor, where it is known, what it says now.
+        // What the store says afterwards is not to be believed, nor, where it is known, what it says now: that may be of a moment
+        // ago. After a command that failed, there are several that it may be.
         let expected = chosen.map { uid, text in
-            let known = model.boxes[box]!.messages[text]!.flags
-            let before = known.count == 1 && !model.loose.contains(text) ? known.first! : open.flags(uid)
-            let all = Set(before.split(separator: " ").map(String.init))
-            let after = switch action {
-            case .replace: changed
-            case .add: all.union(changed)
-            case .remove: all.subtracting(changed)
+            var before = model.boxes[box]!.messages[text]!.flags
+            if before.isEmpty || model.loose.contains(text) { before = [open.flags(uid)] }
+            let after = before.map { flags in
+                let all = Set(flags.split(separator: " ").map(String.init))
+                return switch action {
+                case .replace: Self.words(changed)
+                case .add: Self.words(all.union(changed))
+                case .remove: Self.words(all.subtracting(changed))
+                }
             }
-            return (uid: uid, text: text, flags: Self.words(after))
+            return (uid: uid, text: text, flags: Set(after).sorted())
         }
-        for (_, text, flags) in expected { note("?flags\t\(box)\t\(text)\t\(flags)") }
+        for (_, text, all) in expected { for flags in all { note("?flags\t\(box)\t\(text)\t\(flags)") } }
         let stored = Set(try open.store(chosen.map(\.uid), change, unchangedSince: nil).stored)
-        for (uid, text, flags) in expected {
+        for (uid, text, all) in expected {
             if stored.contains(uid) {
-                note("+flags\t\(box)\t\(text)\t\(flags)")
+                note("+flags\t\(box)\t\(text)\t\(all[0])")
+                for flags in all[1...] { note("?flags\t\(box)\t\(text)\t\(flags)") }
             } else if model.boxes[box]!.messages[text]!.isCertain, !model.unsure.contains(text) {
                 facts.note("! \(box): the flags of \(text) were not set")
             }
@@ -156,15 +160,20 @@ class Steps {
         guard let open else { return }
         let group = newGroup(), chosen = uids(open, box, texts), name = try name(target)
         for (uid, text) in chosen {
-            note("?add\t\(target)\t\t\(text)\t\(flags(open, uid, box, text))\t\(part(group, box, text))")
+            noteCopy("?add", target, text, of: uid, in: open, box, part(group, box, text))
         }
         told(try open.copy(chosen.map(\.uid), to: name), chosen, open, box, target, group)
     }
 
-    /// The flags that a copy will have.
-    private func flags(_ open: any OpenMailbox, _ uid: UID, _ box: String, _ text: String) -> String {
+    /// Notes a copy, with the flags that it may have.
+    private func noteCopy(
+        _ fact: String, _ target: String, as copy: UID? = nil, _ text: String, of uid: UID, in open: any OpenMailbox,
+        _ box: String, _ group: String
+    ) {
         let known = model.boxes[box]!.messages[text]?.flags ?? []
-        return known.count == 1 && !model.loose.contains(text) ? known.first! : open.flags(uid)
+        let all = known.isEmpty || model.loose.contains(text) ? [open.flags(uid)] : known.sorted()
+        note("\(fact)\t\(target)\t\(copy.map { "\($0.rawValue)" } ?? "")\t\(text)\t\(all[0])\t\(group)")
+        for flags in all[1...] { note("?flags\t\(target)\t\(text)\t\(flags)") }
     }
 
     /// The group of a copy: one that a command which failed may have removed from its mailbox may be missing among them.
@@ -180,7 +189,7 @@ class Steps {
         let texts = Dictionary(uniqueKeysWithValues: chosen.map { ($0.uid, $0.text) })
         for (source, destination) in zip(result.source, result.destination) {
             let text = texts[source]!
-            note("+add\t\(target)\t\(destination.rawValue)\t\(text)\t\(flags(open, source, box, text))\t\(group)")
+            noteCopy("+add", target, as: destination, text, of: source, in: open, box, group)
         }
     }
 
@@ -193,7 +202,7 @@ class Steps {
         guard let open else { return }
         let group = newGroup(), chosen = uids(open, box, texts), name = try name(target)
         for (uid, text) in chosen {
-            note("?add\t\(target)\t\t\(text)\t\(flags(open, uid, box, text))\t\(part(group, box, text))")
+            noteCopy("?add", target, text, of: uid, in: open, box, part(group, box, text))
             keep(box, text)
             note("?remove\t\(box)\t\(text)")
         }
@@ -273,15 +282,14 @@ class Steps {
         let all = inbox.uids.compactMap { uid in model.boxes["inbox"]!.uids[uid.rawValue].map { (uid, $0) } }
         if model.boxes[target] == nil { note("?box\t\(target)\t\(name)") }
         for (uid, text) in all {
-            note("?add\t\(target)\t\t\(text)\t\(flags(inbox, uid, "inbox", text))\t"
-                 + part(group, "inbox", text))
+            noteCopy("?add", target, text, of: uid, in: inbox, "inbox", part(group, "inbox", text))
             keep("inbox", text)
             note("?remove\tinbox\t\(text)")
         }
         try store.rename(.inbox, to: MailboxName(name)!)
         note("+box\t\(target)\t\(name)")
         for (uid, text) in all {
-            note("+add\t\(target)\t\t\(text)\t\(flags(inbox, uid, "inbox", text))\t\(group)")
+            noteCopy("+add", target, text, of: uid, in: inbox, "inbox", group)
             note("+remove\tinbox\t\(text)")
         }
     }

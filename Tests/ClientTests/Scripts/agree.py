@@ -2,12 +2,14 @@
 always fit what it was told before, and when all have been told everything, all know the same.
 
 Some go by EXPUNGE, some by VANISHED (RFC 7162 §3.2.10), some have IMAP4rev2."""
+import os
 import random
 import re
 import threading
 from imap import check, from_arguments, same, sys
 
-SEED, STEPS, ROUNDS = 9051, 100, 2
+# More with IMAPD_TEST_THOROUGHNESS.
+SEED, STEPS, ROUNDS = 9051, 50, 1 + int(os.environ.get("IMAPD_TEST_THOROUGHNESS", "1"))
 FLAGS = ["\\Seen", "\\Deleted", "\\Flagged", "$Junk", "later"]
 new = from_arguments()
 
