@@ -205,8 +205,8 @@ final class Account {
         file = nil
     }
 
-    /// Takes in what the file has beyond what was read. One that cannot be read is not taken for empty: a UIDVALIDITY or UIDs that
-    /// it tells of would be given again.
+    /// Takes in what the file has beyond what was read. One that cannot be read is not taken for empty: a UIDVALIDITY or UIDs
+    /// that it tells of would be given again.
     private func readOn() throws(StoreError) {
         if let status = file?.status(), status.st_nlink == 0 || Int(status.st_size) < offset { file = nil }
         if file == nil {

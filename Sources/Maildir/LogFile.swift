@@ -158,8 +158,8 @@ struct LogFile {
 
 /// Looks for transactions in bytes of a log that is damaged.
 ///
-/// Whatever looks like one costs the checksum of as many bytes as it says to have. A log that somebody has made of nothing but such
-/// beginnings would cost the square of its length: so there is an end to it.
+/// Whatever looks like one costs the checksum of as many bytes as it says to have. A log that somebody has made of nothing but
+/// such beginnings would cost the square of its length: so there is an end to it.
 struct FrameSearch {
     private let bytes: UnsafeRawBufferPointer
     /// Bytes whose checksum may still be looked at. Damage takes a few times the log's length at most.

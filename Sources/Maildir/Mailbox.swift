@@ -280,7 +280,8 @@ final class Mailbox {
     /// Compares with what the account knows of the mailbox: a backup that was put back must not give UIDs a second time.
     private func compareWithAccount() throws(StoreError) {
         let header = state.log.header
-        if let known = try account.mailbox(directory.folder), known.uidValidity == header.uidValidity, known.id == header.mailboxID {
+        if let known = try account.mailbox(directory.folder), known.uidValidity == header.uidValidity,
+           known.id == header.mailboxID {
             guard known.ceiling > state.summary.ceiling || isCopy else { return }
             try locked { () throws(StoreError) in
                 guard let known = try account.mailbox(directory.folder) else { return }

@@ -22,8 +22,8 @@ extension Authenticated {
     }
 }
 
-/// The messages that are \Recent in the session that has them selected: a store counts only those that are in nobody's yet, STATUS
-/// those of the client too (RFC 3501 §6.3.10).
+/// The messages that are \Recent in the session that has them selected: a store counts only those that are in nobody's yet,
+/// STATUS those of the client too (RFC 3501 §6.3.10).
 struct HeldRecent {
     private let mailbox: ObjectID
     private let count: Int
