@@ -23,6 +23,9 @@ public enum Daemon {
             // Even if the command line is wrong: whatever else is wrong is told too.
             var errors = errors
             let inheritance = Estate.read(settings, &errors).map { Inheritance($0) }
+            // Of a predecessor that is not understood nothing can be taken over, and its addresses are not free: to tell of
+            // them would lead astray.
+            guard settings.estate == nil || inheritance != nil else { throw StartErrors(errors: errors) }
             let preparation = try Preparation(
                 settings, after: errors, reusing: inheritance?.bound ?? [], and: inheritance?.doors ?? [])
             if settings.information != nil {
