@@ -105,6 +105,8 @@ struct ListenerRole {
         }
         watchdogDue = Deadline(after: household.manager.watchdogInterval)
         household.manager.ready(status: status)
+        // What was freed until here would be taken again and again, page by page.
+        clinux_seal_heap()
         var ready = [Int32](repeating: 0, count: 64)
         while true {
             let count = Int(clinux_watch_wait(watchSet, &ready, Int32(ready.count), timeout))
