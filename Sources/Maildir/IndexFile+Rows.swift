@@ -38,4 +38,17 @@ extension IndexFile {
         guard all & mark != 0 else { return }
         for row in 0..<count where places[row] & mark != 0 { places[row] |= bit }
     }
+
+    /// Gives messages that are not gone these flags and keywords; `columns` is `keywordColumns(toHold:)` of the latter.
+    func setFlags(_ rows: Range<Int>, _ flags: SystemFlags, _ keywords: KeywordSet, in columns: UnsafeMutablePointer<UInt64>?,
+                  modSequence: UInt64) {
+        let gone = Place.expunged.union(.forgotten).rawValue
+        for row in rows where places[row] & gone == 0 {
+            self.flags[row] = flags.rawValue
+            modSequences[row] = modSequence
+            guard let columns else { continue }
+            columns[2 * row] = keywords.low
+            columns[2 * row + 1] = keywords.high
+        }
+    }
 }

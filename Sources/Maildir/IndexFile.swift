@@ -125,13 +125,18 @@ final class IndexFile {
         return set
     }
 
+    /// The columns; made first if there are none and `set` needs them.
+    func keywordColumns(toHold set: KeywordSet) -> UnsafeMutablePointer<UInt64>? {
+        if let columns = keywordColumns { return columns }
+        if set.isEmpty { return nil }
+        let made = UnsafeMutablePointer<UInt64>.allocate(capacity: 2 * count)
+        made.initialize(repeating: 0, count: 2 * count)
+        madeKeywords = made
+        return made
+    }
+
     func setKeywords(_ row: Int, _ set: KeywordSet) {
-        if keywordColumns == nil {
-            if set.isEmpty { return }
-            madeKeywords = .allocate(capacity: 2 * count)
-            madeKeywords!.initialize(repeating: 0, count: 2 * count)
-        }
-        guard let columns = keywordColumns else { return }
+        guard let columns = keywordColumns(toHold: set) else { return }
         columns[2 * row] = set.low
         columns[2 * row + 1] = set.high
     }

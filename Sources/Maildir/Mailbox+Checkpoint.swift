@@ -10,7 +10,7 @@ extension Mailbox {
     static let longestLog = 1 << 20
 
     var isCheckpointDue: Bool {
-        state.log.position > max(1 << 16, min(Self.longestLog, Int(state.summary.messages) * 12))
+        state.log.position > max(1 << 16, min(Self.longestLog, Int(state.summary.messages) * 4))
     }
 
     /// Under the lock: writes an index of the whole state, and a new log that begins with it.

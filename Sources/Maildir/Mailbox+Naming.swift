@@ -22,7 +22,7 @@ extension Mailbox {
         try verifyRows()
         let table = table
         var rows: [Int] = []
-        MailboxState.forEachRow(table, state.naming) { rows.append($0) }
+        table.forEachRow(state.naming) { rows.append($0) }
         var names = NewNames()
         for row in rows {
             let old = table.info(row), info = FileName.info(old, with: table.flags(row))

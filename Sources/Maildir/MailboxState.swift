@@ -57,17 +57,6 @@ struct MailboxState {
         return keywords
     }
 
-    /// Rows of messages that are there, with UIDs in the range.
-    static func forEachRow(_ table: MessageTable, _ ranges: [ClosedRange<UInt32>], _ body: (Int) -> Void) {
-        for range in ranges {
-            var row = table.firstRow(from: range.lowerBound)
-            while row < table.count, table.uid(row) <= range.upperBound {
-                if !table.isGone(row) { body(row) }
-                row += 1
-            }
-        }
-    }
-
     /// Takes in what a transaction says. UIDs of messages that it expunges or whose flags it changes go to `news`, if they are
     /// asked for.
     mutating func apply(_ transaction: Transaction, news: inout News?) {
@@ -93,20 +82,18 @@ struct MailboxState {
                 // Never out of order, whatever the file says: the table is searched by halves.
                 if table.count == 0 || table.uid(table.count - 1) < row.uid { table.append(row, base: base, info: info) }
             case .flags(let flags, let keywords, let ranges):
-                Self.forEachRow(table, ranges) { row in
-                    table.setFlags(row, flags, keywords, modSequence: summary.modSequence)
-                    news?.flagged.append(table.uid(row))
-                }
+                table.setFlags(ranges, flags, keywords, modSequence: summary.modSequence)
+                if news != nil { table.forEachRow(ranges) { row in news?.flagged.append(table.uid(row)) } }
             case .expunge(let ranges):
                 for range in ranges { table.rememberExpunge(range, modSequence: summary.modSequence) }
-                Self.forEachRow(table, ranges) { row in
+                table.forEachRow(ranges) { row in
                     table.setPlace(row, table.place(row).union(.expunged))
                     news?.expunged.append(table.uid(row))
                 }
             case .named(let place, let flags, let ranges):
-                Self.forEachRow(table, ranges) { row in table.setName(row, place, flags) }
+                table.setNames(ranges, place, flags)
             case .namedOddly(let uid, let place, let info):
-                Self.forEachRow(table, uid > 0 ? [uid...uid] : []) { row in table.setOddName(row, place, info: info) }
+                table.forEachRow(uid > 0 ? [uid...uid] : []) { row in table.setOddName(row, place, info: info) }
             case .details(let uid, let date, let size):
                 if size != unknownSize, date != unknownDate, let row = table.row(uid) {
                     table.setDetails(row, internalDate: date, size: size)

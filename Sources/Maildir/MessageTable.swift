@@ -15,7 +15,7 @@ final class MessageTable {
     /// Info parts that have to be remembered byte for byte, by row.
     private var oddInfos: [Int: [UInt8]] = [:]
     private(set) var expunged: ExpungeMemory
-    /// Where the last search ended: the next is mostly beside it.
+    /// Where the last search ended: the next is mostly near.
     private var lastRow = 0
 
     init(_ base: IndexFile?) {
@@ -114,21 +114,71 @@ final class MessageTable {
 
     /// The first row with this UID or a larger one; `count` if there is none.
     func firstRow(from uid: UInt32) -> Int {
-        if lastRow < count {
-            let here = self.uid(lastRow), next = lastRow + 1
-            if here == uid { return lastRow }
-            if here < uid, next == count || self.uid(next) >= uid {
-                if next < count { lastRow = next }
-                return next
-            }
+        let row = firstRow(from: uid, near: lastRow)
+        lastRow = row
+        return row
+    }
+
+    private func firstRow(from uid: UInt32, near start: Int) -> Int {
+        if let base, baseCount > 0, base.uids[baseCount - 1] >= uid {
+            let uids = base.uids
+            return Self.firstIndex(of: baseCount, near: start) { uids[$0] >= uid }
         }
-        var low = 0, high = count
+        return baseCount + tail.withUnsafeBufferPointer { tail in
+            Self.firstIndex(of: tail.count, near: start - baseCount) { tail[$0].uid >= uid }
+        }
+    }
+
+    /// The first index that `isReached`, which those behind it are too. In steps that double, away from `start`, then by halves:
+    /// what is looked for is mostly near.
+    @inline(__always)
+    private static func firstIndex(of count: Int, near start: Int, _ isReached: (Int) -> Bool) -> Int {
+        var low = 0, high = count, step = 1
+        let start = min(max(start, 0), count)
+        if start < count, !isReached(start) {
+            low = start + 1
+            var probe = low
+            while probe < count, !isReached(probe) {
+                low = probe + 1
+                probe += step
+                step *= 2
+            }
+            high = min(probe, count)
+        } else {
+            high = start
+            var probe = start - 1
+            while probe >= 0, isReached(probe) {
+                high = probe
+                probe -= step
+                step *= 2
+            }
+            low = max(probe + 1, 0)
+        }
         while low < high {
             let middle = (low + high) / 2
-            if self.uid(middle) < uid { low = middle + 1 } else { high = middle }
+            if isReached(middle) { high = middle } else { low = middle + 1 }
         }
-        if low < count { lastRow = low }
         return low
+    }
+
+    /// Calls `body` with the rows of UIDs in each of the ranges, gone or not; the ranges mostly ascend.
+    private func forEachStretch(_ ranges: [ClosedRange<UInt32>], _ body: (Range<Int>) -> Void) {
+        var at = lastRow
+        for range in ranges {
+            let start = firstRow(from: range.lowerBound, near: at)
+            guard start < count else { continue }
+            let end = range.upperBound == .max ? count : firstRow(from: range.upperBound + 1, near: start + 1)
+            at = end
+            if start < end { body(start..<end) }
+        }
+        lastRow = at
+    }
+
+    /// Rows of messages that are there, with UIDs in the ranges.
+    func forEachRow(_ ranges: [ClosedRange<UInt32>], _ body: (Int) -> Void) {
+        forEachStretch(ranges) { rows in
+            for row in rows where !isGone(row) { body(row) }
+        }
     }
 
     /// The row of a message that was not forgotten.
@@ -186,8 +236,36 @@ final class MessageTable {
     /// Of rows outside of this, neither flags nor names were changed since somebody last set it to `nil`.
     var touchedRows: Range<Int>?
 
-    private func touch(_ row: Int) {
-        touchedRows = touchedRows.map { min($0.lowerBound, row)..<max($0.upperBound, row + 1) } ?? row..<row + 1
+    private func touch(_ row: Int) { touch(row..<row + 1) }
+
+    private func touch(_ rows: Range<Int>) {
+        touchedRows = touchedRows.map {
+            min($0.lowerBound, rows.lowerBound)..<max($0.upperBound, rows.upperBound)
+        } ?? rows
+    }
+
+    /// The same for all messages that are there, with UIDs in the ranges. A STORE may be of all, and an open reads it again.
+    func setFlags(_ ranges: [ClosedRange<UInt32>], _ flags: SystemFlags, _ keywords: KeywordSet, modSequence: UInt64) {
+        let columns = base?.keywordColumns(toHold: keywords)
+        var touched: Range<Int>?
+        forEachStretch(ranges) { rows in
+            touched = min(touched?.lowerBound ?? .max, rows.lowerBound)..<max(touched?.upperBound ?? 0, rows.upperBound)
+            if rows.lowerBound < baseCount {
+                base?.setFlags(rows.clamped(to: 0..<baseCount), flags, keywords, in: columns, modSequence: modSequence)
+            }
+            for row in max(rows.lowerBound, baseCount)..<max(rows.upperBound, baseCount) where !isGone(row) {
+                setFlags(row, flags, keywords, modSequence: modSequence)
+            }
+        }
+        if let touched { touch(touched) }
+    }
+
+    /// The same for all messages that are there, with UIDs in the ranges: their files have names as we would write them.
+    func setNames(_ ranges: [ClosedRange<UInt32>], _ place: Place, _ flags: SystemFlags) {
+        forEachStretch(ranges) { rows in
+            touch(rows)
+            for row in rows where !isGone(row) { setName(row, place, flags, isTouched: true) }
+        }
     }
 
     func setFlags(_ row: Int, _ flags: SystemFlags, _ keywords: KeywordSet, modSequence: UInt64) {
@@ -212,9 +290,9 @@ final class MessageTable {
     }
 
     /// The file has, or is seen to have, a name as we would write it.
-    func setName(_ row: Int, _ place: Place, _ flags: SystemFlags) {
+    func setName(_ row: Int, _ place: Place, _ flags: SystemFlags, isTouched: Bool = false) {
         if self.place(row).contains(.odd) { oddInfos[row] = nil }
-        touch(row)
+        if !isTouched { touch(row) }
         setPlace(row, place.subtracting(.odd))
         setNameFlags(row, flags)
     }

@@ -213,12 +213,18 @@ extension Transaction {
     }
 
     private static func ranges(from reader: inout ByteReader) -> [ClosedRange<UInt32>] {
-        var ranges: [ClosedRange<UInt32>] = []
-        ranges.reserveCapacity((reader.bytes.count - reader.offset) / 8)
-        while !reader.isAtEnd {
-            let low = reader.number(UInt32.self), high = reader.number(UInt32.self)
-            if low > 0, low <= high { ranges.append(low...high) }
+        let most = (reader.bytes.count - reader.offset) / 8
+        // The rest of them must be whole ranges.
+        defer { if !reader.isAtEnd { _ = reader.number(UInt64.self) } }
+        return Array(unsafeUninitializedCapacity: most) { ranges, count in
+            let bytes = reader.raw(8 * most)
+            for index in 0..<most {
+                let low = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 8 * index, as: UInt32.self))
+                let high = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 8 * index + 4, as: UInt32.self))
+                guard low > 0, low <= high else { continue }
+                ranges.initializeElement(at: count, to: low...high)
+                count += 1
+            }
         }
-        return ranges
     }
 }

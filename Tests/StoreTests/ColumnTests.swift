@@ -62,6 +62,64 @@ import Testing
         _ = mailbox
     }
 
+    @Test func `Rows are found by UID, wherever the last search ended`() throws {
+        var generator = SeededGenerator(23)
+        let store = try MaildirAccount().openMaildir()
+        _ = try store.append([[UInt8]](repeating: [0x78], count: 60), to: .inbox)
+        let mailbox = try #require(try store.open(.inbox, readOnly: false) as? OpenMaildir)
+        _ = try mailbox.expunge((10..<60).filter { $0 % 3 == 0 }.compactMap { UID($0) })
+        mailbox.forget(mailbox.uids.filter { mailbox.metadata($0)?.isExpunged == true })
+        try mailbox.mailbox.locked { () throws(StoreError) in try mailbox.mailbox.checkpoint() }
+        // Of what was read anew, the first rows are those of the index, which has gaps between UIDs.
+        let again = try #require(try store.open(.inbox, readOnly: false) as? OpenMaildir)
+        _ = try store.append([[UInt8]](repeating: [0x78], count: 30), to: .inbox)
+        _ = try again.refresh()
+        _ = try again.expunge([5, 70, 90])
+        let table = again.table
+        let all = (0..<table.count).map { table.uid($0) }
+        for _ in 0..<300 {
+            let ranges = (0..<Int.random(in: 0..<5, using: &generator)).map { _ in
+                let low = UInt32.random(in: 1...95, using: &generator)
+                return low...(Bool.random(using: &generator) ? low : .random(in: low...100, using: &generator))
+            } + (Int.random(in: 0..<9, using: &generator) == 0 ? [90...UInt32.max] : [])
+            var rows: [Int] = []
+            table.forEachRow(ranges) { rows.append($0) }
+            #expect(rows == ranges.flatMap { range in all.indices.filter { range.contains(all[$0]) && !table.isGone($0) } })
+            let uid = UInt32.random(in: 0...100, using: &generator)
+            #expect(table.firstRow(from: uid) == all.firstIndex { $0 >= uid } ?? all.count)
+        }
+    }
+
+    @Test func `Who reads the log anew finds the flags that were set`() throws {
+        var generator = SeededGenerator(29)
+        let account = try MaildirAccount(), store = try account.openMaildir()
+        _ = try store.append([[UInt8]](repeating: [0x78], count: 80), to: .inbox)
+        let mailbox = try #require(try store.open(.inbox, readOnly: false) as? OpenMaildir)
+        try mailbox.mailbox.locked { () throws(StoreError) in try mailbox.mailbox.checkpoint() }
+        _ = try store.append([[UInt8]](repeating: [0x78], count: 20), to: .inbox)
+        _ = try mailbox.refresh()
+        let reader = try account.openMaildir().open(.inbox, readOnly: true)
+        for round in 0..<12 {
+            if round % 4 == 3 { _ = try mailbox.expunge([UID(UInt32(round) * 7)!]) }
+            let uids = mailbox.uids.filter { _ in Int.random(in: 0..<3, using: &generator) > 0 }
+            let flags = FlagSet(system: SystemFlags(rawValue: .random(in: 0..<32, using: &generator)),
+                                keywords: round < 6 ? [] : [Keyword(round % 2 == 0 ? "even" : "odd")!])
+            let action = [FlagChange.Action.add, .remove, .replace][round % 3]
+            let stored = try mailbox.store(uids, FlagChange(action, flags), unchangedSince: nil).stored
+            // Who reads on from the log is told of each that changed; who opens the mailbox finds the same.
+            let changed = Set(try reader.refresh().flagged)
+            #expect(changed.isSubset(of: Set(stored)))
+            let fresh = try account.openMaildir().open(.inbox, readOnly: true)
+            for uid in mailbox.uids where mailbox.metadata(uid)?.isExpunged == false {
+                for other in [fresh, reader] {
+                    #expect(other.flags(uid) == mailbox.flags(uid) && other.keywordNames(uid) == mailbox.keywordNames(uid))
+                    #expect(other.metadata(uid)?.modSequence == mailbox.metadata(uid)?.modSequence)
+                }
+            }
+            if round % 3 == 1 { while try store.tidy() {} }
+        }
+    }
+
     @Test func `A mailbox that is selected again has what came meanwhile`() throws {
         let account = try MaildirAccount()
         let store = try account.openMaildir(), another = try account.openMaildir()
