@@ -49,6 +49,15 @@ final class LockFile {
         }
     }
 
+    /// Whether somebody else holds an exclusive lock just now.
+    func isLocked(_ byte: Byte) -> Bool {
+        if clinux_lock(file.raw, byte.rawValue, 0, 0) == 0 {
+            unlock(byte)
+            return false
+        }
+        return errno == EAGAIN || errno == EACCES
+    }
+
     func unlock(_ byte: Byte) { _ = clinux_unlock(file.raw, byte.rawValue) }
 
     /// From now on others know that a session has the mailbox open.

@@ -34,12 +34,18 @@ extension Mailbox {
     }
 
     /// Takes deliveries and other programs' changes into the log.
-    func scanIfDue() throws(StoreError) {
+    ///
+    /// - Parameter isOpening: that whoever writes to the mailbox just now is not waited for if only cur/ has changed: mostly it
+    ///   is he who changes it, giving files the names of their flags. The next `refresh()` looks again.
+    func scanIfDue(isOpening: Bool = false) throws(StoreError) {
         if renameGuard != nil, !state.summary.cur.isSettled { try settle(isBusy: true) }
         guard let due = Self.due(state.summary, directory) else { throw .noSuchMailbox(directory.mailbox) }
         guard due.new || due.cur else { return }
-        // While new/ is in doubt, and empty, there is nothing to take in.
-        if !due.cur, due.newState.modified == state.summary.new.modified, !due.newState.isSettled, isNewEmpty { return }
+        if !due.cur || isOpening {
+            // While new/ is in doubt, and empty, there is nothing to take in.
+            let isInDoubt = due.newState.modified == state.summary.new.modified && !due.newState.isSettled
+            if !due.new || isInDoubt && isNewEmpty, !due.cur || directory.lockFile.isLocked(.writer) { return }
+        }
         do throws(StoreError) {
             try locked { () throws(StoreError) in try scan() }
         } catch .io(let error, let doing) where [.noSpace, .diskQuotaExceeded, .readOnlyFileSystem].contains(error) {

@@ -30,36 +30,35 @@ extension OpenMaildir {
         }
     }
 
-    /// Another session may rename or remove a file at any moment, also between our look and our link: then nothing was copied,
-    /// and we look again.
+    /// Another session or program may rename or remove a file at any moment, also between our look and our link: then nothing
+    /// was copied, and we look again. The first time it is not looked at all: files mostly are where they were.
     private func copy(_ uids: [UID], to target: Mailbox) throws(StoreError) -> CopyResult {
         var attempts = 0
         while true {
             var hasLostSource = false
-            do { return try copy(uids, to: target, &hasLostSource) } catch {
+            do { return try copy(uids, to: target, isLooking: attempts > 0, &hasLostSource) } catch {
                 attempts += 1
                 guard hasLostSource, attempts < 20 else { throw error }
             }
         }
     }
 
-    private func copy(_ uids: [UID], to target: Mailbox, _ hasLostSource: inout Bool) throws(StoreError) -> CopyResult {
+    private func copy(
+        _ uids: [UID], to target: Mailbox, isLooking: Bool, _ hasLostSource: inout Bool
+    ) throws(StoreError) -> CopyResult {
         try mailbox.catchUp(isLocked: false)
         try mailbox.verifyRows()
         // First whatever may have to be read or looked for; then, under the other mailbox's lock, links.
-        var sources: [(uid: UID, row: Int)] = []
+        var located: [(uid: UID, row: Int, directory: Handle, name: [UInt8])] = []
+        located.reserveCapacity(uids.count)
         for uid in uids {
             guard let row = row(uid), !table.isGone(row) else { continue }
-            sources.append((uid, row))
-        }
-        // A file that is not where it was may be gone, or renamed: find out before any is copied.
-        var located: [(uid: UID, row: Int, directory: Handle, name: [UInt8])] = []
-        for (uid, row) in sources {
             let directory = mailbox.directory.directory(table.place(row)), name = table.name(row)
-            if directory.status(name) != nil {
+            if !isLooking || directory.status(name) != nil {
                 located.append((uid, row, directory, name))
                 continue
             }
+            // A file that is not where it was may be gone, or renamed: find out before any is copied.
             guard errno == ENOENT else { throw failure("looking at", name) }
             if let (place, found) = try mailbox.findFile(row) { located.append((uid, row, place, found)) }
         }

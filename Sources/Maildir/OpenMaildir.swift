@@ -40,7 +40,7 @@ final class OpenMaildir: OpenMailbox {
         mailbox.directory.lockFile.bePresent()
         mailbox.onReload = { [unowned self] table in compare(with: table) }
         try mailbox.catchUp(isLocked: false)
-        try mailbox.scanIfDue()
+        try mailbox.scanIfDue(isOpening: true)
         show()
         forgetGone(in: table)
         mailbox.news = News()

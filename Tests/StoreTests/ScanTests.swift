@@ -3,6 +3,7 @@ import Glibc
 import IMAPTypes
 @testable import Maildir
 import MailStore
+import Synchronization
 import Testing
 
 /// What other programs do to a Maildir.
@@ -109,6 +110,49 @@ import Testing
         #expect(try a.text(1) == "x\r\n")
         #expect(try a.expunge([1]) == [1])
         #expect(account.names("cur") == [])
+    }
+
+    @Test func `COPY takes a file that was renamed, and leaves out one that is gone`() throws {
+        let account = try MaildirAccount()
+        let store = try account.openStore()
+        _ = try store.create("There", use: nil)
+        for name in ["1.a", "2.b", "3.c", "4.d"] { try account.deliver(name, name + "\n", flags: "") }
+        let a = try store.open(.inbox, readOnly: false)
+        try account.rename("cur/2.b:2,", to: "cur/2.b:2,FS")
+        try account.remove("cur/3.c:2,")
+        let result = try a.copy([1, 2, 3, 4], to: "There")
+        #expect(result.source == [1, 2, 4])
+        let there = try store.open("There", readOnly: true)
+        #expect(result.destination == there.uids)
+        #expect(try there.uids.map { try there.text($0) } == ["1.a\r\n", "2.b\r\n", "4.d\r\n"])
+        #expect(account.names("tmp", in: "There") == [])
+    }
+
+    @Test func `Who opens a mailbox does not wait for whoever gives files other names`() throws {
+        let account = try MaildirAccount()
+        let store = try account.openMaildir()
+        try account.deliver("1.a", "x\n", flags: "")
+        let a = try #require(try store.open(.inbox, readOnly: false) as? OpenMaildir)
+        let isOpen = DispatchSemaphore(value: 0)
+        let opened = Mutex<[UID]?>(nil)
+        let thread = Thread {
+            if let another = try? account.openMaildir(), let b = try? another.open(.inbox, readOnly: false) {
+                opened.withLock { $0 = b.uids }
+                isOpen.signal()
+                // Afterwards it is looked at.
+                _ = try? b.refresh()
+                opened.withLock { $0 = b.uids }
+            }
+            isOpen.signal()
+        }
+        try a.mailbox.locked { () throws(StoreError) in
+            _ = try? account.deliver("2.b", "y\n", flags: "S")
+            thread.start()
+            #expect(isOpen.wait(timeout: .now() + 60) == .success)
+            #expect(opened.withLock { $0 } == [1])
+        }
+        #expect(isOpen.wait(timeout: .now() + 60) == .success)
+        #expect(opened.withLock { $0 } == [1, 2])
     }
 
     @Test func `A removed file is expunged, and another message never gets its UID`() throws {
