@@ -111,19 +111,19 @@ extension Handle {
 
     /// Waits until all of these files of one file system are on the disk. Returns the index of one that cannot be, and `errno`.
     ///
-    /// Each fsync(2) has the disk empty its cache, which takes longer than all else; syncfs(2) does that once. It also waits for
-    /// what others have written, so that it is for many files only.
+    /// Each fsync(2) has the disk empty its cache, which takes longer than all else; syncfs(2) does that once, and writes small
+    /// files together. It also waits for what others have written, so that it is for many files only.
     static func sync(_ files: [Handle]) -> Int? {
-        if files.count >= manyFiles {
-            // First the bytes of each, which tells what became of them.
-            for (index, file) in files.enumerated() where clinux_await_writeout(file.raw) != 0 {
-                if [EIO, ENOSPC, EDQUOT].contains(errno) { return index }
-                break
-            }
-            // Its errors may be those of others: then every file is asked.
-            if clinux_sync_file_system(files[0].raw) == 0 { return nil }
+        guard files.count >= manyFiles, clinux_sync_file_system(files[0].raw) == 0 else {
+            // It may also tell of others' errors: then every file is asked.
+            return files.firstIndex { !$0.sync() }
         }
-        return files.firstIndex { !$0.sync() }
+        // Nothing is left to be written; this tells what became of each.
+        for (index, file) in files.enumerated() where clinux_await_writeout(file.raw) != 0 {
+            if [EIO, ENOSPC, EDQUOT].contains(errno) { return index }
+            return files.firstIndex { !$0.sync() }
+        }
+        return nil
     }
 }
 

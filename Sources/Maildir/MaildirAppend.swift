@@ -94,8 +94,9 @@ final class MaildirAppend: AppendTransaction {
         message.buffer = []
         let time = timespec(tv_sec: time_t(message.date), tv_nsec: 0)
         guard futimens(message.file.raw, [time, time]) == 0 else { throw failure("dating", message.temporary) }
-        // The disk may begin with it; `sync` waits for several together.
-        _ = clinux_begin_writeout(message.file.raw)
+        // The disk may begin with it; `sync` waits for several together. Of several small ones it takes all at once sooner than
+        // one by one.
+        if messages.isEmpty || message.written >= Self.bufferSize { _ = clinux_begin_writeout(message.file.raw) }
         unsynced.append(message.file)
         messages.append(Message(temporary: message.temporary, flags: message.flags, date: message.date, size: message.written,
                                 wireSize: message.wireSize.size))
