@@ -126,13 +126,24 @@ extension ObjectID {
 
     /// `nil` unless `text` is what `base64` writes.
     init?(base64 text: some Collection<UInt8>) {
-        var value: UInt128 = 0
-        for byte in text {
-            guard let digit = Self.digits.firstIndex(of: byte), value >> 122 == 0 else { return nil }
-            value = value << 6 | UInt128(digit)
+        guard text.count == 22 else { return nil }
+        var low: UInt64 = 0, high: UInt64 = 0
+        for (index, byte) in text.enumerated() {
+            let digit: UInt8
+            switch byte {
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"): digit = byte - UInt8(ascii: "A")
+            case UInt8(ascii: "a")...UInt8(ascii: "z"): digit = byte - UInt8(ascii: "a") + 26
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0") + 52
+            case UInt8(ascii: "-"): digit = 62
+            case UInt8(ascii: "_"): digit = 63
+            default: return nil
+            }
+            // 22 digits hold four bits more than there are.
+            if index == 0, digit >= 4 { return nil }
+            high = high << 6 | low >> 58
+            low = low << 6 | UInt64(digit)
         }
-        self.init(low: UInt64(truncatingIfNeeded: value), high: UInt64(truncatingIfNeeded: value >> 64))
-        guard text.elementsEqual(base64) else { return nil }
+        self.init(low: low, high: high)
     }
 }
 

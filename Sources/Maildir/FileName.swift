@@ -28,22 +28,22 @@ enum FileName {
     static func info(_ info: UnsafeRawBufferPointer) -> Info {
         guard !info.isEmpty else { return Info() }
         var result = Info(flags: [], isPlain: false, isPresent: true)
-        guard let colon = info.lastIndex(of: 0x3A), info.count - colon >= 3,
-              info[colon + 1] == UInt8(ascii: "2"), info[colon + 2] == UInt8(ascii: ",") else { return result }
+        var colon = info.count - 1
+        while colon >= 0, info[colon] != 0x3A { colon -= 1 }
+        guard colon >= 0, info.count - colon >= 3, info[colon + 1] == UInt8(ascii: "2"), info[colon + 2] == UInt8(ascii: ",")
+        else { return result }
         var before: UInt8 = 0
         result.isPlain = colon == 0
-        for letter in info[(colon + 3)...] {
+        for at in colon + 3..<info.count {
+            let letter = info[at]
             // "A further , after the flags starts another flag set": it is kept and not understood.
             if letter == UInt8(ascii: ",") {
                 result.isPlain = false
                 break
             }
-            if let flag = flag(letter), letter > before {
-                result.flags.insert(flag)
-            } else {
-                if let flag = flag(letter) { result.flags.insert(flag) }
-                result.isPlain = false
-            }
+            let flag = flag(letter)
+            if let flag { result.flags.insert(flag) }
+            if flag == nil || letter <= before { result.isPlain = false }
             before = letter
         }
         return result
@@ -102,13 +102,15 @@ enum FileName {
     /// The field `,G=` of a base name: the id of a message that is a copy.
     static func carriedID(of base: UnsafeRawBufferPointer) -> ObjectID? {
         let count = idField.count + 22
-        var rest = base[...]
-        while let comma = rest.firstIndex(of: UInt8(ascii: ",")) {
-            let field = base[comma...].prefix(count)
+        var at = 0
+        // Most names have no field at all.
+        while at < base.count, let start = base.baseAddress, let comma = memchr(start + at, 0x2C, base.count - at) {
+            at = UnsafeRawPointer(comma) - start
+            let field = base[at...].prefix(count)
             if field.starts(with: idField), field.endIndex == base.endIndex || base[field.endIndex] == UInt8(ascii: ",") {
                 return ObjectID(base64: field.dropFirst(idField.count))
             }
-            rest = base[(comma + 1)...]
+            at += 1
         }
         return nil
     }
@@ -198,6 +200,23 @@ struct UniqueNames {
     mutating func next() -> [UInt8] {
         counter &+= 1
         let time = now()
-        return Array("\(time / 1_000_000_000).M\(time / 1000 % 1_000_000)P\(getpid())Q\(counter)".utf8) + tail
+        var name: [UInt8] = []
+        name.reserveCapacity(48 + tail.count)
+        func append(_ letter: UInt8?, _ number: Int64) {
+            if let letter { name.append(letter) }
+            let start = name.count
+            var rest = max(number, 0)
+            repeat {
+                name.append(UInt8(ascii: "0") + UInt8(rest % 10))
+                rest /= 10
+            } while rest > 0
+            name[start...].reverse()
+        }
+        append(nil, time / 1_000_000_000)
+        name.append(UInt8(ascii: "."))
+        append(UInt8(ascii: "M"), time / 1000 % 1_000_000)
+        append(UInt8(ascii: "P"), Int64(getpid()))
+        append(UInt8(ascii: "Q"), Int64(counter))
+        return name + tail
     }
 }

@@ -87,8 +87,12 @@ extension Mailbox {
         try checkpoint(&state, in: directory, isLogged: false, after: header.generation, id: id)
         directory.setMark(state.mark)
         _ = directory.root.unlink(LogFile.repairName)
-        return state
+        // What was just written takes no memory of our own.
+        guard table.count > worthMapping else { return state }
+        return try assemble(directory, logger, hasRows: true, isLocked: true) ?? state
     }
+
+    private static let worthMapping = 10_000
 
     /// In a mailbox that another server or program served so far, what is in cur/ was seen by one: as far as it comes first,
     /// it is not recent here.
