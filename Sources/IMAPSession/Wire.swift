@@ -70,20 +70,32 @@ final class Wire: ResponseSink {
         connection.isWithinResponse = false
     }
 
+    /// Sends what was said so far, then these bytes, which are within a response.
+    func send(_ bytes: UnsafeRawBufferPointer) throws(ConnectionEnd) {
+        try flush()
+        connection.isWithinResponse = true
+        do { try pass(bytes).get() } catch {
+            isCut = true
+            throw error
+        }
+    }
+
     private func send() throws(ConnectionEnd) {
         guard !out.isEmpty else { return }
-        isLent = true
-        defer { isLent = false }
-        let sent = out.bytes.withUnsafeBytes { bytes in
-            trace?.sent(bytes)
-            return Result { () throws(ConnectionEnd) in try connection.send(bytes) }
-        }
+        let sent = out.bytes.withUnsafeBytes { pass($0) }
         out.removeAll()
-        record[.sent] = connection.sent &- sentBefore
         do { try sent.get() } catch {
             isCut = true
             throw error
         }
+    }
+
+    private func pass(_ bytes: UnsafeRawBufferPointer) -> Result<Void, ConnectionEnd> {
+        isLent = true
+        defer { isLent = false }
+        trace?.sent(bytes)
+        defer { record[.sent] = connection.sent &- sentBefore }
+        return Result { () throws(ConnectionEnd) in try connection.send(bytes) }
     }
 
     /// To be called now and then by whatever may say much, between two responses.

@@ -56,8 +56,8 @@ public struct WireConverter: Sendable {
         return bytes.count + bare
     }
 
-    /// Writes `bytes` with CRLF for every line end to `output`, which must have room for `longest` of their count.
-    /// Returns how many bytes it wrote.
+    /// Writes `bytes` with CRLF for every line end to `output`, which must have room for what `skip` tells, as `longest` of their
+    /// count is at least. Returns how many bytes it wrote.
     public mutating func convert(_ bytes: UnsafeRawBufferPointer, to output: UnsafeMutableRawPointer) -> Int {
         guard let base = bytes.baseAddress, !bytes.isEmpty else { return 0 }
         var from = base, to = output

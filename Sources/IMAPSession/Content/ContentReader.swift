@@ -30,6 +30,8 @@ final class ContentReader {
     private var loaded = 0..<0
     private var parser = MessageParser()
     private var scope: MessageParser.Scope?
+    /// Whether all of the message is in memory, with CRLF for every line end.
+    private var isWire = false
     private var header: [UInt8] = []
     private var decoded: [UInt8] = []
     private let converted = UnsafeMutableRawBufferPointer.allocate(byteCount: WireConverter.longest(decodedPiece), alignment: 64)
@@ -52,15 +54,17 @@ final class ContentReader {
         size = Int(clamping: content.size)
         loaded = 0..<0
         scope = nil
+        isWire = false
     }
 
-    /// Goes on to a message that is in memory, at least until `close()`; no larger than the window.
+    /// Goes on to a message that is in memory, at least until `close()`, with CRLF for every line end.
     func open(whole bytes: UnsafeRawBufferPointer) {
         content = nil
         held = bytes
         size = bytes.count
         loaded = 0..<size
         scope = nil
+        isWire = true
     }
 
     /// Goes on to a message of which there is only this part of its header, at most as long as the window.
@@ -72,12 +76,14 @@ final class ContentReader {
         size = count
         loaded = 0..<count
         scope = nil
+        isWire = false
     }
 
     func close() {
         content = nil
         held = UnsafeRawBufferPointer(window)
         loaded = 0..<0
+        isWire = false
     }
 
     /// The message's structure, or at least that of its header.
@@ -97,12 +103,13 @@ final class ContentReader {
         return parser.structure
     }
 
-    /// Whether the message fits the window.
-    var isSmall: Bool { size <= Self.windowSize }
+    /// Whether the message is in memory or fits the window.
+    var isSmall: Bool { size <= Self.windowSize || isWire }
 
     /// All of the message. `wireSize` is believed of one that does not fit the window, and not needed of others.
     func whole(wireSize: UInt64?) throws(ContentFailure) -> Extent {
         if scope == .whole { return parser.structure.whole }
+        if isWire { return Extent(offset: 0, length: size, wireSize: size) }
         guard isSmall else { return Extent(offset: 0, length: size, wireSize: Int(clamping: wireSize ?? 0)) }
         var end = loaded.lowerBound == 0 ? min(loaded.upperBound, size) : 0
         while end < size, case let piece = try bytes(at: end), !piece.isEmpty { end += min(piece.count, size - end) }

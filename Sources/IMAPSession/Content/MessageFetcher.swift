@@ -367,6 +367,11 @@ final class MessageFetcher {
         let isAsStored = extent.bareLineFeeds == 0
         try reader.forEach(in: extent) { (piece) throws(ContentFailure) in
             var rest = piece
+            if isAsStored, rest.count <= left, rest.count >= Self.large, rest.hasNoNUL {
+                do throws(ConnectionEnd) { try sink.send(rest) } catch { throw ContentFailure.connection(error) }
+                left -= rest.count
+                return left > 0
+            }
             while !rest.isEmpty, left > 0 {
                 let part = UnsafeRawBufferPointer(rebasing: rest.prefix(Self.large))
                 rest = UnsafeRawBufferPointer(rebasing: rest[part.count...])

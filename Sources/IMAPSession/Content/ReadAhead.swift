@@ -16,6 +16,8 @@ protocol AheadReader: AnyObject {
 final class ReadAhead {
     /// Fewer messages are not worth a thread.
     static let fewest = 256
+    /// Of what waits for its turn, in bytes: beyond, no more is begun.
+    private static let longest = 2 << 20
     /// Of so many messages to come, a few are looked at to know whether most are to be read.
     private static let probed = 256, probes = 8
     private let uids: [UID]
@@ -116,7 +118,7 @@ final class ReadAhead {
 
     /// Lays out as many chunks as may be ahead: enough that nobody waits for another's last message.
     private func layOut(_ queue: ReadQueue) {
-        while chunks.count < 4 + 2 * threads.count, laidOut < uids.count {
+        while chunks.count < 4 + 2 * threads.count, laidOut < uids.count, chunks.isEmpty || queue.readyBytes < Self.longest {
             let positions = laidOut..<min(laidOut + chunk, uids.count)
             let chunk = ReadChunk(positions)
             for position in positions {

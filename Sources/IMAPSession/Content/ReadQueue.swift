@@ -68,6 +68,7 @@ final class ReadQueue: @unchecked Sendable {
     /// In the order of the messages.
     private var waiting: [ReadChunk] = []
     private var isStopped = false
+    private var finishedBytes = 0
 
     init() {
         pthread_mutex_init(mutex, nil)
@@ -98,6 +99,9 @@ final class ReadQueue: @unchecked Sendable {
         }
     }
 
+    /// What was made and nobody has taken yet.
+    var readyBytes: Int { withLock { finishedBytes } }
+
     /// No chunk is begun any more.
     func stop() {
         withLock {
@@ -122,11 +126,14 @@ final class ReadQueue: @unchecked Sendable {
     func finish(_ wanted: ReadChunk, _ read: (ReadChunk) -> Void) {
         while true {
             let (isFinished, chunk) = withLock { () -> (Bool, ReadChunk?) in
-                if wanted.state == .finished { return (true, nil) }
+                if wanted.state == .finished {
+                    finishedBytes -= wanted.output.count
+                    return (true, nil)
+                }
                 // The first that waits: `wanted`, if nobody has begun it.
                 if let next = take() { return (false, next) }
                 pthread_cond_wait(hasResult, mutex)
-                return (wanted.state == .finished, nil)
+                return (false, nil)
             }
             if isFinished { return }
             if let chunk {
@@ -146,6 +153,7 @@ final class ReadQueue: @unchecked Sendable {
     private func didFinish(_ chunk: ReadChunk) {
         withLock {
             chunk.state = .finished
+            finishedBytes += chunk.output.count
             pthread_cond_signal(hasResult)
         }
     }

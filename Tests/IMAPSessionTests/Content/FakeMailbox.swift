@@ -175,6 +175,11 @@ final class FakeSink: ResponseSink {
         out.bytes.withUnsafeBytes { sent.append(contentsOf: $0) }
         out.removeAll()
     }
+
+    func send(_ bytes: UnsafeRawBufferPointer) throws(ConnectionEnd) {
+        try flush()
+        sent.append(contentsOf: bytes)
+    }
 }
 
 /// The value of each item of the FETCH response to `attributes` for the only message of a mailbox.

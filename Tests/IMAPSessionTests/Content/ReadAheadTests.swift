@@ -19,7 +19,12 @@ struct ReadAheadTests {
         let corpus = Corpus.names.map(Corpus.message).filter { $0.count < 1 << 16 }
         return (0..<700).map { index in
             let message = corpus[index % corpus.count]
-            let text = index % 3 == 0 ? message : message.mutated(using: &generator)
+            var text = index % 3 == 0 ? message : message.mutated(using: &generator)
+            // Some that do not fit a window, one that is read in pieces, with line ends of both kinds.
+            if [20, 21, 90, 400].contains(index) {
+                let line = Array("\(index) \(index == 21 ? "\0" : "") of a long text\(index == 90 ? "\r" : "")\n".utf8)
+                text += [[UInt8]](repeating: line, count: index == 400 ? 70_000 : 15_000).joined()
+            }
             return Array("Message-ID: <\(index)@example.com>\nX-Number: \(index)\n".utf8) + text
         }
     }()
