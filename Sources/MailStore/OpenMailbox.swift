@@ -228,4 +228,20 @@ public protocol MessageContent: AnyObject {
     var size: UInt64 { get }
     /// Reads at `offset` (0 to `size`) into `buffer`: at least one byte, 0 only at the end.
     func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(StoreError) -> Int
+    /// Reads from the beginning, all that `buffer` has room for: if that is less, it is all of the message. To be called first, it
+    /// may spare a look at the size.
+    func readBeginning(into buffer: UnsafeMutableRawBufferPointer) throws(StoreError) -> Int
+}
+
+extension MessageContent {
+    public func readBeginning(into buffer: UnsafeMutableRawBufferPointer) throws(StoreError) -> Int {
+        let wanted = Int(min(UInt64(buffer.count), size))
+        var count = 0
+        while count < wanted {
+            let got = try read(at: UInt64(count), into: UnsafeMutableRawBufferPointer(rebasing: buffer[count..<wanted]))
+            if got == 0 { break }
+            count += got
+        }
+        return count
+    }
 }

@@ -72,23 +72,48 @@ private struct MessagePlace: MessageSource, @unchecked Sendable {
     let name: [UInt8]
     let uid: UID
 
-    func open() -> (any MessageContent)? { MessageFile.open(name, in: directory).flatMap { try? MessageFile($0, uid) } }
+    func open() -> (any MessageContent)? { MessageFile.open(name, in: directory).map { MessageFile(unseen: $0, uid) } }
 }
 
 /// A message's file, open.
 final class MessageFile: MessageContent {
     private let file: Handle
     private let uid: UID
-    let size: UInt64
-    /// INTERNALDATE, in seconds since the epoch.
-    let modified: Int64
+    /// The last two of `status`, once they are known.
+    private var known: (size: UInt64, modified: Int64)?
 
     init(_ file: Handle, _ uid: UID) throws(StoreError) {
         guard let status = file.status(), status.isRegular else { throw .messageGone(uid) }
         self.file = file
         self.uid = uid
-        size = UInt64(max(status.st_size, 0))
-        modified = Int64(status.st_mtim.tv_sec)
+        known = (UInt64(max(status.st_size, 0)), Int64(status.st_mtim.tv_sec))
+    }
+
+    /// For a reader who begins at the beginning, and gives up if that fails: as it does for what is no file.
+    init(unseen file: Handle, _ uid: UID) {
+        self.file = file
+        self.uid = uid
+    }
+
+    var size: UInt64 {
+        if let known { return known.size }
+        guard let status = file.status(), status.isRegular else { return 0 }
+        known = (UInt64(max(status.st_size, 0)), Int64(status.st_mtim.tv_sec))
+        return known?.size ?? 0
+    }
+
+    /// INTERNALDATE, in seconds since the epoch.
+    var modified: Int64 {
+        _ = size
+        return known?.modified ?? 0
+    }
+
+    func readBeginning(into buffer: UnsafeMutableRawBufferPointer) throws(StoreError) -> Int {
+        while true {
+            let got = pread(file.raw, buffer.baseAddress, buffer.count, 0)
+            if got >= 0 { return got }
+            if errno != EINTR { throw failure("reading a message") }
+        }
     }
 
     /// A named pipe must not stop us.

@@ -57,6 +57,17 @@ final class ContentReader {
         isWire = false
     }
 
+    /// Goes on to another message, and reads the beginning of it, which is all of most messages if they are wanted in `scope`.
+    func begin(_ content: any MessageContent, _ scope: MessageParser.Scope) throws(ContentFailure) {
+        close()
+        let room = UnsafeMutableRawBufferPointer(rebasing: window.prefix(scope == .header ? Self.headerRead : Self.windowSize))
+        let count = try reading { () throws(StoreError) in try content.readBeginning(into: room) }
+        self.content = content
+        size = count < room.count ? count : Int(clamping: content.size)
+        loaded = 0..<min(count, size)
+        self.scope = nil
+    }
+
     /// Goes on to a message that is in memory, at least until `close()`, with CRLF for every line end.
     func open(whole bytes: UnsafeRawBufferPointer) {
         content = nil

@@ -37,7 +37,7 @@ private final class RecordReader: AheadReader {
     init(_ scope: MessageParser.Scope) { self.scope = scope }
 
     func read(_ content: any MessageContent, into output: inout [UInt8]) -> Bool {
-        reader.open(content)
+        guard (try? reader.begin(content, scope)) != nil else { return false }
         defer { reader.close() }
         var isMade = false
         maker.make(from: reader, scope) { pieces in

@@ -50,7 +50,7 @@ private final class TextReader: AheadReader {
     }
 
     func read(_ content: any MessageContent, into output: inout [UInt8]) -> Bool {
-        reader.open(content)
+        guard (try? reader.begin(content, .whole)) != nil else { return false }
         defer { reader.close() }
         guard let found = try? texts.scan() else { return false }
         output.append(contentsOf: found.map { $0 ? 1 : 0 })
