@@ -22,7 +22,7 @@ public final class CaseFolder {
     public func fold(_ bytes: UnsafeRawBufferPointer, into output: inout [UInt8]) {
         var i = 0
         while i < bytes.count {
-            // A few hundred characters at once go through a buffer that they cannot outgrow.
+            // Some hundred characters at once go through a buffer that they cannot outgrow.
             withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Self.bufferSize) { buffer in
                 var written = 0
                 while i < bytes.count, written &+ Self.longest <= Self.bufferSize {
@@ -49,7 +49,8 @@ public final class CaseFolder {
         }
     }
 
-    private static let bufferSize = 4096
+    /// So small that it is on the stack.
+    private static let bufferSize = 1024
     /// Bytes that one character can become; decompositions that are longer are left alone.
     private static let longest = 32
 
