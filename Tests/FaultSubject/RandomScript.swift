@@ -325,8 +325,16 @@ final class RandomScript: Steps {
     private func bringBack(_ store: MaildirStore, _ box: String) throws {
         guard mayUse(box) else { return }
         var found: [(message: ExpungedMessage, text: String)] = []
-        for message in try store.expunged(from: name(box)) {
-            let content = try store.content(message, from: name(box))
+        let from = try name(box)
+        for message in try store.expunged(from: from) {
+            let content: any MessageContent
+            do throws(StoreError) {
+                content = try store.content(message, from: from)
+            } catch {
+                // The other process has just brought it back; if it is ours, it is missed below.
+                if case .messageGone = error { continue }
+                throw error
+            }
             guard let text = try content.text else {
                 facts.note("! what was expunged from \(box) has bytes that nobody wrote")
                 continue
