@@ -220,7 +220,8 @@ struct ForkTests {
     }
 
     /// In a network of its own, where nobody else has these ports.
-    @Test func usualPorts() async throws {
+    @Test(.enabled(if: hasNameSpaces, needsNameSpaces))
+    func usualPorts() async throws {
         let certificate = try await Certificate()
         let pam = try PAMConfiguration.unix(), files = try TemporaryDirectory()
         let outcome = try await Program("unshare", package: "util-linux").run(["--net", "sh", "-c", """

@@ -6,6 +6,7 @@ import Testing
 /// Whether this machine lets us be root, as `imapd --fork` must be.
 let isRoot = geteuid() == 0
 let needsRoot: Comment = "needs root: imapd --fork becomes the users whose mail it serves"
+let needsNameSpaces: Comment = "needs root that may have mounts and a network of its own"
 
 /// `imapd --fork` with a real user and real PAM, for a test that looks at its processes.
 final class ForkedDaemon: Sendable {

@@ -126,7 +126,7 @@ import Testing
         #expect(SyslogSink(path: "/" + String(repeating: "x", count: 200)) == nil)
     }
 
-    @Test("what PAM's modules log is imapd's, whatever ps(1) shows", .enabled(if: isRoot, needsRoot))
+    @Test("what PAM's modules log is imapd's, whatever ps(1) shows", .enabled(if: hasNameSpaces, needsNameSpaces))
     func programName() async throws {
         let files = try TemporaryDirectory()
         let daemon = try Daemon(files.path("log"))

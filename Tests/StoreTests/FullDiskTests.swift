@@ -3,10 +3,11 @@ import Glibc
 import IMAPTypes
 @testable import Maildir
 import MailStore
+import TestSupport
 import Testing
 
 /// A Maildir on a file system of its own, of 512 KiB. Mounting one takes root.
-@Suite(.enabled(if: geteuid() == 0, "Mounting a small file system takes root")) struct FullDiskTests {
+@Suite(.enabled(if: hasNameSpaces, "needs root that may mount")) struct FullDiskTests {
     final class SmallDisk {
         let account: MaildirAccount
 
