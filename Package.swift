@@ -85,7 +85,7 @@ let package = Package(
         .testTarget(name: "ClientTests", dependencies: ["imapd", "IMAPGrammar", "TestSupport"], resources: [.copy("Scripts")]),
         // What whoever has taken over a role would try.
         .target(name: "CEscape", path: "Tests/CEscape"),
-        .executableTarget(name: "escape", dependencies: ["Daemon", "Privilege", "CLinux", "CEscape"], path: "Tests/Escape"),
+        .executableTarget(name: "escape", dependencies: ["Daemon", "Privilege", "Transport", "CLinux", "CEscape"], path: "Tests/Escape"),
         // A program that StoreTests start: it breaks its own system calls. No target depends on it, so that nothing else is
         // broken.
         .target(name: "CFaults", path: "Tests/CFaults"),

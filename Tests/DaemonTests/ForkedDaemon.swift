@@ -56,7 +56,7 @@ final class ForkedDaemon: Sendable {
     var busy: [ProcessView] {
         // Between fork(2) and its first line, a child still has the title of its parent.
         listener.descendants.filter {
-            !$0.title.hasPrefix("imapd: spare") && $0.title != listener.title && $0.title != "imapd: keeper"
+            !$0.title.hasPrefix("imapd: spare") && ![listener.title, "imapd: keeper", "imapd: spawner"].contains($0.title)
         }
     }
 

@@ -1,26 +1,37 @@
+import CLinux
 import Daemon
 import Glibc
+import Transport
 
 /// Two threads of a forked process meet at a lock of Swift's runtime. Ends with status 0 if both get past it.
 func runContention() -> Never {
     _ = Lazy.inParent                           // from now on this thread is known to the runtime
-    let child = forkAfresh {
-        alarm(60)                               // seconds, after which nobody will
-        var thread = pthread_t()
-        let status = pthread_create(&thread, nil, { _ in
-            waitUntil { Lazy.isBeingMade }
-            Lazy.other = realpath("/proc/thread-self/syscall", nil)
-            _ = Lazy.value
-            return nil
-        }, nil)
-        guard status == 0 else { _exit(71) }
-        _ = Lazy.value
-        pthread_join(thread, nil)
-        _exit(0)
+    guard let (ours, theirs) = try? Descriptor.streamPair().release() else { exit(71) }
+    if clinux_fork() == 0 {
+        close(ours)
+        spawn(theirs) { _, _ in meet() }
     }
+    var child: pid_t = 0
+    guard clinux_order_child(ours, ours, -1) == 0, recv(ours, &child, 4, 0) == 4, child > 0 else { exit(71) }
     var status: Int32 = 0
-    guard child > 0, waitpid(child, &status, 0) == child else { exit(71) }
+    // It is our child, not the spawner's.
+    guard waitpid(child, &status, 0) == child else { exit(71) }
     exit(status == 0 ? 0 : 1)
+}
+
+private func meet() -> Never {
+    alarm(60)                                   // seconds, after which nobody will
+    var thread = pthread_t()
+    let status = pthread_create(&thread, nil, { _ in
+        waitUntil { Lazy.isBeingMade }
+        Lazy.other = realpath("/proc/thread-self/syscall", nil)
+        _ = Lazy.value
+        return nil
+    }, nil)
+    guard status == 0 else { _exit(71) }
+    _ = Lazy.value
+    pthread_join(thread, nil)
+    _exit(0)
 }
 
 private enum Lazy {

@@ -130,10 +130,15 @@ void clinux_set_last_word(int descriptor, const char *_Nonnull word, size_t size
 /* fork(2), and nothing else: fork(3) also puts in order what other threads of the parent may have been about, which costs a child
  * six pages. For a process whose other threads, if it has any, hold no lock and wait. */
 pid_t clinux_fork(void);
-/* The same, called by a thread that was made for it and has done nothing else. So the child's one thread is new to whatever keeps
- * notes by thread. There `run` is called, and must not return; here it returns what fork(2) does, with errno. What the
- * child needs is in `context`, and nowhere on the main thread's stack, which it has not. */
-pid_t clinux_fork_afresh(void (*_Nonnull run)(void *_Nullable), void *_Nullable context);
+/* Forks a child for each order, for ever: `run` is called there with the two descriptors that came with the order, the second
+ * perhaps -1, and must not return. It is not our child but our parent's, and its one thread is a copy of one that has done
+ * nothing but this, and so is new to whatever keeps notes by thread. What the child needs is in `context`. This process writes
+ * next to nothing meanwhile, so that all children go on sharing its pages.
+ * `orders` is a socket of messages. The answer to each is the child's number, or -errno: 4 bytes. Ends the process with status
+ * 0 when nobody is at the other end any more, and with 1 if there is no thread to be had. */
+_Noreturn void clinux_spawn(int orders, void (*_Nonnull run)(void *_Nullable, int, int), void *_Nullable context);
+/* Orders one, without waiting. 0, or -1 and errno. */
+int clinux_order_child(int spawner, int first, int second);
 /* The size of the child's stack, in bytes: what main threads have by default. It counts as data (RLIMIT_DATA). */
 enum { CLINUX_FRESH_STACK = 8 << 20 };
 

@@ -32,7 +32,7 @@ extension ListenerRole {
         keepers.renew(household)
         keepers.hire(household)
         // Those that wait know the old ones.
-        children.dismissSpares()
+        renewSpares()
         watch(preparation.certificates)
         logger.notice("settings read again")
         for name in preparation.settings.pending {
@@ -72,7 +72,7 @@ extension ListenerRole {
         do throws(TLSContextError) {
             household.tls = try household.settings.makeTLS()
             clinux_seal_heap()
-            children.dismissSpares()
+            renewSpares()
             logger.notice("certificates read again")
             for warning in household.tls?.warnings ?? [] { logger.warning("\(warning)") }
             planWarnings()

@@ -64,6 +64,10 @@ struct ListenerRole {
     let watchSet: Int32
     /// The monitors, later sessions, that are alive, and whom they serve.
     var children: Children
+    /// Who forks them.
+    private var spawner: Spawner
+    /// Processes that have ended and that nobody knew, while a monitor was ordered, and how: it may be one of these.
+    private var strangers: [pid_t: Int32] = [:]
     /// Who forks authenticators.
     var keepers = Keepers()
     /// Until then no process is forked ahead: the last one ended before it had a client.
@@ -92,6 +96,7 @@ struct ListenerRole {
         self.household = household
         watchSet = clinux_watch_set()
         children = Children(watchSet: watchSet)
+        spawner = Spawner(watchSet: watchSet)
         admission = Admission(household.settings.admission)
         desk = Desk(doors, watchSet: watchSet)
         keepers.renew(household)
@@ -124,6 +129,8 @@ struct ListenerRole {
                         isBusy = true
                     } else if let child = children.process(ofLine: descriptor) {
                         hear(child)
+                    } else if spawner.hears(at: descriptor) {
+                        _ = takeSpare()
                     } else if let door = desk.door(descriptor) {
                         answer(at: door)
                     } else if let answerer = desk.process(ofLine: descriptor) {
@@ -134,7 +141,7 @@ struct ListenerRole {
             if isStopping { return end() }
             keepers.hire(household)
             // Nothing is forked ahead while somebody waits.
-            if !isBusy, lacksSpares, truce.milliseconds == 0 { _ = hire() }
+            if !isBusy, lacksSpares, !spawner.isBusy, truce.milliseconds == 0 { _ = hire() }
         }
     }
 
@@ -172,7 +179,7 @@ struct ListenerRole {
             return Refusal.send(
                 error.text, code: error.code.name, to: socket, isPlaintext: !listener.usesImplicitTLS && !admission.isProxy(peer))
         }
-        if children.serve(socket, connection) == nil, !hire() || children.serve(socket, connection) == nil {
+        if children.serve(socket, connection) == nil, !hireAtOnce() || children.serve(socket, connection) == nil {
             admission.end(connection.admission)
             return Refusal.send("No resources for another connection", to: socket, isPlaintext: !listener.usesImplicitTLS)
         }
@@ -198,34 +205,40 @@ struct ListenerRole {
     private var timeout: Int32 {
         // -1, which is for ever, is the largest of all.
         let first = ([warningDue, watchdogDue] + keepers.dues).map { UInt32(bitPattern: $0.milliseconds) }.min() ?? .max
-        return Int32(bitPattern: lacksSpares ? min(first, UInt32(bitPattern: truce.milliseconds)) : first)
+        // One that is forked now will be told of.
+        return Int32(bitPattern: lacksSpares && !spawner.isBusy ? min(first, UInt32(bitPattern: truce.milliseconds)) : first)
     }
 
-    /// Forks a monitor, which waits for a client.
+    /// Has a monitor forked, which waits for a client.
     private mutating func hire() -> Bool {
-        let ends: (listener: Line, child: Line)
         do throws(Errno) {
-            ends = try Line.pair()
+            try spawner.order(household)
         } catch {
-            return giveUpHiring(error)
-        }
-        let page = SessionPage.make()
-        let child = forkAfresh { [household] in runMonitor(line: ends.child, page?.map(), household) }
-        let error = Errno(rawValue: errno)
-        close(ends.child.descriptor)
-        guard child > 0 else {
-            close(ends.listener.descriptor)
-            page?.close()
-            return giveUpHiring(error)
-        }
-        do throws(Errno) {
-            try children.addSpare(child, ends.listener, page)
-        } catch {
-            close(ends.listener.descriptor)
-            page?.close()
             return giveUpHiring(error)
         }
         return true
+    }
+
+    private mutating func hireAtOnce() -> Bool { (spawner.isBusy || hire()) && takeSpare(waits: true) }
+
+    /// Takes the monitor that was ordered, if it is there.
+    private mutating func takeSpare(waits: Bool = false) -> Bool {
+        do throws(Errno) {
+            guard let monitor = try spawner.take(waits: waits) else { return false }
+            try children.addSpare(monitor.process, monitor.line, monitor.page)
+            let status = strangers.removeValue(forKey: monitor.process)
+            strangers = [:]
+            if let status { bury(monitor.process, status) }
+            return true
+        } catch {
+            return giveUpHiring(error)
+        }
+    }
+
+    /// What waits or will was forked from what is not so any more.
+    mutating func renewSpares() {
+        spawner.dismiss()
+        children.dismissSpares()
     }
 
     private mutating func giveUpHiring(_ error: Errno) -> Bool {
@@ -316,24 +329,34 @@ struct ListenerRole {
         while true {
             let process = waitpid(-1, &status, WNOHANG)
             guard process > 0 else { return }
-            // Its last words, which may have come after we last listened.
-            while case .message(let report, _) = children.hear(process) { heed(report, of: process) }
-            // An orphan is a gate whose monitor has ended.
-            guard let child = children.remove(process) else {
-                if keepers.remove(process) { tellOfKeeper(ProcessEnd(status: status), process) }
-                desk.remove(process)
-                continue
-            }
-            settle(child)
-            if child.peer == nil, !child.isDismissed { truce = Deadline(after: Self.trucePeriod) }
-            let end = ProcessEnd(status: status)
-            tell(of: end, process, child)
-            if let id = child.admission {
-                if end.isCrash { charge(id, for: .crash) }
-                admission.end(id)
-            }
-            if let gate = child.gate { endOrphan(gate) }
+            bury(process, status)
         }
+    }
+
+    /// A process of ours has ended, and is reaped.
+    private mutating func bury(_ process: pid_t, _ status: Int32) {
+        // Its last words, which may have come after we last listened.
+        while case .message(let report, _) = children.hear(process) { heed(report, of: process) }
+        let end = ProcessEnd(status: status)
+        guard let child = children.remove(process) else {
+            if keepers.remove(process) { return tell(of: end, process, role: "keeper") }
+            if spawner.remove(process) {
+                truce = Deadline(after: Self.trucePeriod)
+                return tell(of: end, process, role: "spawner")
+            }
+            desk.remove(process)
+            // An orphan is a gate whose monitor has ended.
+            if spawner.isBusy { strangers[process] = status }
+            return
+        }
+        settle(child)
+        if child.peer == nil, !child.isDismissed { truce = Deadline(after: Self.trucePeriod) }
+        tell(of: end, process, child)
+        if let id = child.admission {
+            if end.isCrash { charge(id, for: .crash) }
+            admission.end(id)
+        }
+        if let gate = child.gate { endOrphan(gate) }
     }
 
     private mutating func tell(of end: ProcessEnd, _ process: pid_t, _ child: Child) {
@@ -362,11 +385,11 @@ struct ListenerRole {
         }
     }
 
-    /// One that ends by itself has nobody left who could ask it.
-    private mutating func tellOfKeeper(_ end: ProcessEnd, _ process: pid_t) {
+    /// Keepers and spawners that end by themselves have nobody left who could ask them.
+    private mutating func tell(of end: ProcessEnd, _ process: pid_t, role: String) {
         guard end != .exited(0) else { return }
-        if end.isCrash { tallies.crash("keeper") }
-        var metadata: Logger.Metadata = ["peer": "none", "process": "\(process)", "role": "keeper"]
+        if end.isCrash { tallies.crash(role) }
+        var metadata: Logger.Metadata = ["peer": "none", "process": "\(process)", "role": "\(role)"]
         switch end {
         case .exited(let status):
             metadata["status"] = "\(status)"
@@ -404,6 +427,7 @@ struct ListenerRole {
         for child in children.pids { kill(child, SIGKILL) }
         for child in children.pids { _ = ProcessEnd(waitingFor: child) }
         keepers.end(household)
+        spawner.end()
         logger.notice("stopped", metadata: children.isEmpty ? nil : ["killed": "\(children.pids.count)"])
     }
 }

@@ -11,18 +11,14 @@ import Transport
 
 /// The process that decides for one connection. It is root, and hears nothing but a few short messages of its gate.
 ///
-/// It is forked before there is a connection, and gets that from the listener.
+/// It is forked before there is a connection, with no descriptors but those that it needs, and gets that from the listener.
 ///
 /// - Parameter page: where it tells what it does, as a session (`SessionRecord`).
 func runMonitor(line: Line, _ page: SessionPage.Memory?, _ household: Household) -> Never {
     ProcessTitle.set("spare monitor", command: "monitor")
-    limit(RLIMIT_NOFILE, soft: household.descriptorLimit, hard: .max)
-    let emptyDirectory = household.emptyDirectory.descriptor
-    let kept = [line.descriptor, household.signals.end, emptyDirectory, household.keeper.descriptor]
-    closeAll(but: kept + household.logDescriptors)
     let gate = GateProcess(household, page)
     // Which only gates need, and those who look at certificates.
-    if household.tls?.asksForCertificates != true { close(emptyDirectory) }
+    if household.tls?.asksForCertificates != true { close(household.emptyDirectory.descriptor) }
     household.tls?.wipe()                       // the private key, which only gates need
     guard line.say(Report.ready(gate: gate.pid)) else { _exit(0) }
 

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite struct ForkAfreshTests {
+@Suite struct SpawnedThreadsTests {
     @Test("threads of a forked process can wait for each other")
     func threads() async throws {
         let outcome = try await Program.beside("escape").run(["contend"])
