@@ -9,6 +9,7 @@ public struct UID: Hashable, Comparable, Sendable {
     }
 
     /// Of a number that is known not to be 0.
+    @inlinable
     package init(nonzero rawValue: UInt32) {
         assert(rawValue > 0)
         self.rawValue = rawValue

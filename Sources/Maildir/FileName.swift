@@ -139,37 +139,41 @@ enum FileName {
     }
 
     /// The order in which new messages get their UIDs: by the seconds the name begins with, then by its microseconds, then by
-    /// bytes. Names without microseconds come before those of the same second that have them.
+    /// bytes. Names without microseconds come before those of the same second that have them. Numbers that no clock tells count
+    /// as equally late: there, bytes decide.
     struct ArrivalKey: Comparable {
-        var seconds: UInt64 = 0
-        /// One more than the name says; 0 if it says nothing.
-        var microseconds: UInt64 = 0
+        /// Seconds, and in the lower bits one more than the microseconds, or 0.
+        private let value: UInt64
+        private static let microsecondBits: UInt64 = 20
+
+        var seconds: UInt64 { value >> Self.microsecondBits }
 
         init(_ base: UnsafeRawBufferPointer) {
             var at = 0
-            func digits() -> UInt64? {
+            func digits(atMost limit: UInt64) -> UInt64? {
                 let start = at
                 var value: UInt64 = 0
                 while at < base.count, (0x30...0x39).contains(base[at]), at - start < 18 {
                     value = value * 10 + UInt64(base[at] - 0x30)
                     at += 1
                 }
-                return at > start ? value : nil
+                return at > start ? min(value, limit) : nil
             }
-            seconds = digits() ?? 0
-            // In the part between the first two dots.
-            guard at < base.count, base[at] == UInt8(ascii: ".") else { return }
-            repeat {
+            func microseconds() -> UInt64 {
+                // In the part between the first two dots.
+                guard at < base.count, base[at] == UInt8(ascii: ".") else { return 0 }
+                repeat {
+                    at += 1
+                    if at >= base.count || base[at] == UInt8(ascii: ".") || base[at] == UInt8(ascii: ",") { return 0 }
+                } while base[at] != UInt8(ascii: "M")
                 at += 1
-                if at >= base.count || base[at] == UInt8(ascii: ".") || base[at] == UInt8(ascii: ",") { return }
-            } while base[at] != UInt8(ascii: "M")
-            at += 1
-            if let value = digits() { microseconds = value + 1 }
+                return digits(atMost: 1 << Self.microsecondBits - 2).map { $0 + 1 } ?? 0
+            }
+            let seconds = digits(atMost: .max >> Self.microsecondBits) ?? 0
+            value = seconds << Self.microsecondBits | microseconds()
         }
 
-        static func < (a: ArrivalKey, b: ArrivalKey) -> Bool {
-            a.seconds != b.seconds ? a.seconds < b.seconds : a.microseconds < b.microseconds
-        }
+        static func < (a: ArrivalKey, b: ArrivalKey) -> Bool { a.value < b.value }
     }
 }
 

@@ -4,11 +4,16 @@ import IMAPTypes
 
 /// The names of messages in new/ and cur/, as one reading of the directories found them.
 struct Listing {
+    /// Small, as there is one for each message.
     struct Entry {
-        var offset: Int
-        var length: Int
-        var baseLength: Int
-        var isNew: Bool
+        let offset: Int
+        let length: UInt16
+        let baseLength: UInt16
+        let isNew: Bool
+
+        /// Where its base name is in `names`, and the rest of its name.
+        fileprivate var base: Range<Int> { offset..<offset + Int(baseLength) }
+        fileprivate var info: Range<Int> { offset + Int(baseLength)..<offset + Int(length) }
     }
 
     private var names: [UInt8] = []
@@ -16,26 +21,40 @@ struct Listing {
     /// Files that cannot be messages under the names that they have.
     private(set) var misnamed: [Mailbox.FileLocation] = []
 
+    /// Bytes of all names.
+    var nameBytes: Int { names.count }
+
     /// Adds the names of a directory. False and `errno` if it cannot be read.
     mutating func read(_ directory: Handle, isNew: Bool) -> Bool {
-        forEachName(in: directory) { name, type in
+        reserve(for: directory)
+        return forEachName(in: directory) { name, type in
             guard type == DT_REG || type == DT_UNKNOWN else { return }
             if type == DT_UNKNOWN, directory.status(name)?.isRegular != true { return }
-            guard FileName.isMessage(name) else {
+            guard FileName.isMessage(name), let length = UInt16(exactly: name.count) else {
                 misnamed.append(Mailbox.FileLocation(name: Array(name), isNew: isNew))
                 return
             }
-            entries.append(Entry(offset: names.count, length: name.count, baseLength: FileName.baseEnd(name), isNew: isNew))
+            let baseLength = UInt16(truncatingIfNeeded: FileName.baseEnd(name))
+            entries.append(Entry(offset: names.count, length: length, baseLength: baseLength, isNew: isNew))
             names.append(contentsOf: name)
         }
     }
 
+    /// The size of a directory tells roughly how much there will be. To grow step by step would have the kernel make each page
+    /// several times; what is never written to, it does not make.
+    private mutating func reserve(for directory: Handle) {
+        guard let size = directory.status()?.st_size else { return }
+        let likely = min(max(Int(size), 0), 1 << 26)
+        names.reserveCapacity(names.count + likely)
+        entries.reserveCapacity(entries.count + likely / 64)
+    }
+
     func location(_ entry: Entry) -> Mailbox.FileLocation {
-        Mailbox.FileLocation(name: Array(names[entry.offset..<entry.offset + entry.length]), isNew: entry.isNew)
+        Mailbox.FileLocation(name: Array(names[entry.offset..<entry.info.upperBound]), isNew: entry.isNew)
     }
 
     func withBase<R>(_ entry: Entry, _ body: (UnsafeRawBufferPointer) -> R) -> R {
-        names.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[entry.offset..<entry.offset + entry.baseLength])) }
+        names.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[entry.base])) }
     }
 
     /// For each entry the row of the message of its base name that is there. Goes through all rows.
@@ -45,7 +64,7 @@ struct Listing {
         names.withUnsafeBytes { names in
             // What mostly tells names apart without reading them: their length and their last bytes.
             let wanted = entries.map { entry in
-                let base = UnsafeRawBufferPointer(rebasing: names[entry.offset..<entry.offset + entry.baseLength])
+                let base = UnsafeRawBufferPointer(rebasing: names[entry.base])
                 return (length: base.count, base: base.baseAddress!, last: base[base.count - 1])
             }
             for row in 0..<table.count {
@@ -75,9 +94,7 @@ struct Listing {
     }
 
     func withInfo<R>(_ entry: Entry, _ body: (UnsafeRawBufferPointer) -> R) -> R {
-        names.withUnsafeBytes {
-            body(UnsafeRawBufferPointer(rebasing: $0[entry.offset + entry.baseLength..<entry.offset + entry.length]))
-        }
+        names.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[entry.info])) }
     }
 }
 
@@ -115,7 +132,7 @@ struct NameIndex {
 
     /// The row of the message of this base name that is there; `nil` if there is none.
     func row(_ base: UnsafeRawBufferPointer, in table: MessageTable) -> Int? {
-        guard !slots.isEmpty else { return nil }
+        guard used > 0 else { return nil }
         var slot = slot(base)
         while slots[slot] != 0 {
             let row = Int(slots[slot]) - 1

@@ -41,7 +41,7 @@ extension Mailbox {
         var index = IndexHeader(generation: header.generation, logPosition: UInt64(LogHeader.byteCount), logChain: chain,
                                 uidValidity: old.uidValidity, mailboxID: id, summary: state.summary, count: 0,
                                 forgottenExpunges: table.expunged.forgotten)
-        let indexBytes = bytes(&index, table, state.keywords)
+        let indexBytes = IndexFile.bytes(&index, table, state.keywords)
         if isLogged {
             // What is only in memory of the old log, a power cut may take: `finishCheckpoint` needs it as long as it was.
             guard clinux_sync_data(state.log.file.raw) == 0 else {
@@ -143,79 +143,5 @@ extension Mailbox {
         try directory.root.replaceFile(LogFile.name, with: new)
         keepSpare(directory.root)
         return true
-    }
-
-    /// The file: header, then the sections, each at a multiple of 8.
-    private static func bytes(_ header: inout IndexHeader, _ table: MessageTable, _ keywords: [Keyword]) -> [UInt8] {
-        let rows = (0..<table.count).filter { !table.isGone($0) }
-        header.count = rows.count
-        var writer = ByteWriter()
-        writer.bytes.reserveCapacity(IndexHeader.byteCount + rows.count * 160)
-        writer.raw(repeatElement(0, count: IndexHeader.byteCount))
-        func section(_ section: IndexHeader.Section, _ body: (inout ByteWriter) -> Void) {
-            writer.pad(to: 8)
-            let start = writer.bytes.count
-            body(&writer)
-            let length = writer.bytes.count - start
-            header.sections[section.rawValue] = IndexHeader.Place(offset: start, length: length)
-        }
-        func column<T: FixedWidthInteger>(_ kind: IndexHeader.Section, _ value: (Int) -> T) {
-            section(kind) { writer in
-                rows.map { value($0).littleEndian }.withUnsafeBytes { writer.bytes.append(contentsOf: $0) }
-            }
-        }
-        column(.uid) { table.uid($0) }
-        column(.flags) { table.flags($0).rawValue }
-        column(.nameFlags) { table.nameFlags($0).rawValue }
-        column(.place) { table.place($0).intersection(.stored).rawValue }
-        column(.modSequence) { table.modSequence($0) }
-        if rows.contains(where: { !table.keywords($0).isEmpty }) {
-            section(.keywordSets) { writer in
-                for row in rows {
-                    let set = table.keywords(row)
-                    writer.number(set.low)
-                    writer.number(set.high)
-                }
-            }
-        }
-        column(.internalDate) { table.internalDate($0) ?? unknownDate }
-        column(.saveDate) { table.saveDate($0) }
-        column(.size) { table.size($0) ?? unknownSize }
-        column(.idLow) { table.id($0).low }
-        column(.idHigh) { table.id($0).high }
-        section(.nameOffset) { writer in
-            var offset: UInt32 = 0
-            writer.number(offset)
-            for row in rows {
-                offset &+= UInt32(truncatingIfNeeded: table.withBaseName(row) { $0.count })
-                writer.number(offset)
-            }
-        }
-        section(.names) { writer in
-            for row in rows { table.withBaseName(row) { writer.bytes.append(contentsOf: $0) } }
-        }
-        section(.oddInfos) { writer in
-            for (index, row) in rows.enumerated() where table.place(row).contains(.odd) {
-                let info = table.info(row)
-                writer.number(UInt32(truncatingIfNeeded: index))
-                writer.number(UInt8(truncatingIfNeeded: info.count))
-                writer.raw(info)
-            }
-        }
-        section(.keywords) { writer in
-            for keyword in keywords {
-                writer.number(UInt8(truncatingIfNeeded: keyword.name.utf8.count))
-                writer.raw(keyword.name.utf8)
-            }
-        }
-        section(.expunged) { table.expunged.write(to: &$0) }
-        writer.bytes.withUnsafeBytes { bytes in
-            for index in header.sections.indices {
-                let place = header.sections[index]
-                header.sections[index].checksum = clinux_checksum(bytes.baseAddress! + place.offset, place.length)
-            }
-        }
-        writer.bytes.replaceSubrange(0..<IndexHeader.byteCount, with: header.bytes())
-        return writer.bytes
     }
 }

@@ -94,8 +94,7 @@ extension Mailbox {
         if finding.arrivals.count > Self.bulk {
             take(transaction, isNews: true)
             var summary = state.summary
-            let table = table
-            Self.receive(finding, &summary) { row, base, info in table.append(row, base: base, info: info) }
+            Self.receive(finding, &summary, table)
             state.summary = summary
             do throws(StoreError) {
                 try checkpoint(isLogged: false)
@@ -151,15 +150,16 @@ extension Mailbox {
         log(finding, table, &transaction)
         var news: News?
         state.apply(transaction, news: &news)
-        receive(finding, &state.summary) { row, base, info in table.append(row, base: base, info: info) }
+        receive(finding, &state.summary, table)
     }
 
     // MARK: Comparing
 
-    /// A new message: which name of the listing.
+    /// A new message: which name of the listing, and what that tells.
     struct Arrival {
         var key: FileName.ArrivalKey
         var entry: Listing.Entry
+        var info: FileName.Info
     }
 
     struct FileLocation {
@@ -187,6 +187,23 @@ extension Mailbox {
         var hasTwins = false
 
         var isEmpty: Bool { arrivals.isEmpty && vanished.isEmpty && renamed.isEmpty }
+
+        /// One base name, one message: what is in cur/ counts. Arrivals are in order.
+        fileprivate mutating func dropTwins(_ listing: Listing) {
+            var kept = 0
+            for at in arrivals.indices {
+                let arrival = arrivals[at]
+                if kept > 0, arrivals[kept - 1].key == arrival.key,
+                   listing.isSameBase(arrivals[kept - 1].entry, arrival.entry) {
+                    if arrivals[kept - 1].entry.isNew { arrivals[kept - 1] = arrival }
+                    hasTwins = true
+                } else {
+                    if kept < at { arrivals[kept] = arrival }
+                    kept += 1
+                }
+            }
+            arrivals.removeLast(arrivals.count - kept)
+        }
     }
 
     private static func find(
@@ -223,13 +240,15 @@ extension Mailbox {
         // For a few deliveries, going through all names once costs less than to index them.
         let few = listing.entries.count <= 16 && !index.isMade ? listing.rows(in: table) : nil
         if few == nil { index.extend(over: table) }
+        if table.count == 0 { finding.arrivals.reserveCapacity(listing.entries.count) }
         // By row, which entry it was.
         var seen = [Int32](repeating: -1, count: table.count)
         for (position, entry) in listing.entries.enumerated() {
             let row = if let few { few[position] } else { listing.withBase(entry) { index.row($0, in: table) } }
             let inNew: Place = entry.isNew ? .new : []
             guard let row else {
-                finding.arrivals.append(Arrival(key: listing.withBase(entry) { FileName.ArrivalKey($0) }, entry: entry))
+                finding.arrivals.append(Arrival(key: listing.withBase(entry) { FileName.ArrivalKey($0) }, entry: entry,
+                                                info: listing.withInfo(entry) { FileName.info($0) }))
                 continue
             }
             let place = table.place(row)
@@ -259,18 +278,7 @@ extension Mailbox {
             if a.key < b.key { return true }
             return !(b.key < a.key) && listing.isBaseOrdered(a.entry, b.entry)
         }
-        // One base name, one message: what is in cur/ counts.
-        var single: [Arrival] = []
-        single.reserveCapacity(finding.arrivals.count)
-        for arrival in finding.arrivals {
-            if let last = single.last, last.key == arrival.key, listing.isSameBase(last.entry, arrival.entry) {
-                if last.entry.isNew { single[single.count - 1] = arrival }
-                finding.hasTwins = true
-            } else {
-                single.append(arrival)
-            }
-        }
-        finding.arrivals = single
+        finding.dropTwins(listing)
         finding.listing = listing
         return finding
     }
@@ -301,13 +309,19 @@ extension Mailbox {
         if !gone.ranges.isEmpty { transaction.entries.append(.expunge(gone.ranges)) }
     }
 
+    /// Puts new messages into the table.
+    private static func receive(_ finding: Finding, _ summary: inout Summary, _ table: MessageTable) {
+        table.reserve(finding.arrivals.count, nameBytes: finding.listing.nameBytes)
+        receive(finding, &summary) { row, base, info in table.append(row, base: base, info: info) }
+    }
+
     /// Gives new messages their UIDs.
     private static func receive(
         _ finding: Finding, _ summary: inout Summary, _ body: (MessageRow, UnsafeRawBufferPointer, _ info: [UInt8]) -> Void
     ) {
         let time = now() / 1_000_000_000
         for arrival in finding.arrivals {
-            let parsed = finding.listing.withInfo(arrival.entry) { FileName.info($0) }
+            let parsed = arrival.info
             finding.listing.withBase(arrival.entry) { base in
                 var row = MessageRow(uid: UInt32(truncatingIfNeeded: summary.uidNext), id: ObjectID(baseName: base))
                 row.flags = parsed.flags

@@ -217,11 +217,9 @@ final class MessageTable {
     func firstLagging(in rows: Range<Int>) -> Int? {
         var row = rows.lowerBound
         if let base, row < baseCount {
-            let flags = base.flags, nameFlags = base.nameFlags, places = base.places, end = min(rows.upperBound, baseCount)
-            while row < end {
-                if flags[row] != nameFlags[row] || places[row] & Place.new.rawValue != 0 { return row }
-                row += 1
-            }
+            let rowsOfBase = rows.clamped(to: 0..<baseCount)
+            if let found = base.firstLagging(in: rowsOfBase) { return found }
+            row = rowsOfBase.upperBound
         }
         while row < rows.upperBound {
             let message = tail[row - baseCount]
@@ -313,6 +311,13 @@ final class MessageTable {
             tail[row - baseCount].internalDate = internalDate
             tail[row - baseCount].size = size
         }
+    }
+
+    /// Makes room for so many more, whose names have so many bytes at most.
+    func reserve(_ count: Int, nameBytes: Int) {
+        tail.reserveCapacity(tail.count + count)
+        tailNames.reserveCapacity(tailNames.count + nameBytes)
+        tailNameOffsets.reserveCapacity(tailNameOffsets.count + count)
     }
 
     /// The UID must be larger than all others.

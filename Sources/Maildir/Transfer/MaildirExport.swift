@@ -72,7 +72,7 @@ extension Mailbox {
         var there = Listing()
         guard there.read(new, isNew: true), there.read(cur, isNew: false) else { throw failure("reading the copy") }
         var known: Set<[UInt8]> = []
-        for entry in there.entries { known.insert(Array(there.location(entry).name.prefix(entry.baseLength))) }
+        for entry in there.entries { known.insert(Array(there.location(entry).name.prefix(Int(entry.baseLength)))) }
 
         let old = try target.readForeign(ForeignKeywords.dovecotName, longest: 1 << 20)
         let meanings = old.map { ForeignKeywords(dovecot: $0.bytes).meanings } ?? []
