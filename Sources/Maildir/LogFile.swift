@@ -13,7 +13,7 @@ struct LogFile {
     static let oldName = Array("imapd.log.old".utf8)
     /// A second name of the log, for when the first is lost.
     static let spareName = Array("imapd.log.spare".utf8)
-    /// There while a repair is under way, and afterwards if it was cut short.
+    /// There while a mailbox gets its first files, and afterwards if that was cut short.
     static let repairName = Array("imapd.log.repair".utf8)
 
     let file: Handle
@@ -38,6 +38,15 @@ struct LogFile {
         inode = Inode(status)
         position = LogHeader.byteCount
         chain = bytes.withUnsafeBytes { crc32c($0) }
+    }
+
+    /// A log that is not in a file yet: to hang a state on until `Mailbox.checkpoint` writes one.
+    init(unwritten header: LogHeader) {
+        file = Handle(-1)
+        self.header = header
+        inode = Inode(device: 0, number: 0)
+        position = LogHeader.byteCount
+        chain = header.bytes().withUnsafeBytes { crc32c($0) }
     }
 
     /// A transaction in the file: mark, length of what follows the frame, checksum of that and of the chain, chain.

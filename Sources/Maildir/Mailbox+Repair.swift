@@ -13,7 +13,7 @@ extension Mailbox {
         let index = try wholeIndex(directory, IndexFile.name), log = try LogFile(in: directory.root), mark = directory.mark
         // A special use alone is no mailbox that was known.
         let known = try account.mailbox(directory.folder).flatMap { $0.uidValidity > 0 ? $0 : nil }
-        // A log to hang the state on (see below) and nothing else: the first time was cut short.
+        // It and nothing else: the first time was cut short.
         let unfinished = try LogFile(in: directory.root, name: LogFile.repairName)
             .flatMap { $0.header.generation == 1 ? $0 : nil }
         let isFirst = index == nil && log == nil && mark == nil && (unfinished != nil || known == nil)
@@ -73,12 +73,10 @@ extension Mailbox {
         let generation = max(newest, mark?.generation ?? 0)
         var header = LogHeader(generation: max(generation, 1), uidValidity: uidValidity, mailboxID: id, summary: salvage.summary)
         header.baseGeneration = .max
-        // A log of no length, to hang the state on until the checkpoint has made a real one. What there is stays until then.
-        try directory.root.replaceFile(LogFile.repairName, with: header.bytes())
-        guard let placeholder = try LogFile(in: directory.root, name: LogFile.repairName) else {
-            throw failure("making imapd.log of", directory.folder.directory)
-        }
-        var state = MailboxState(placeholder, summary: salvage.summary, keywords: salvage.keywords, table: table)
+        // The account is about to hear of the mailbox, and then nothing else would tell that this is the first time. Of a mailbox
+        // that was known, it would tell that nothing had been given.
+        if isFirst { try directory.root.replaceFile(LogFile.repairName, with: header.bytes()) }
+        var state = MailboxState(LogFile(unwritten: header), summary: salvage.summary, keywords: salvage.keywords, table: table)
         try scanIntoTable(&state, directory, logger)
         if let takeOver { takeOver.finish(&state) } else if isFirst { claimSeen(&state) }
         recount(&state)

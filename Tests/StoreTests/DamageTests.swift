@@ -32,6 +32,22 @@ import Testing
         #expect(account.log.all == [])
     }
 
+    @Test func `All files of a mailbox are lost, and a repair is cut short: no UID is given again`() throws {
+        let account = try MaildirAccount()
+        let next = try {
+            let store = try account.openMaildir()
+            for index in 1...3 { try store.append("message \(index)\r\n") }
+            return try store.open(.inbox, readOnly: true).uidNext
+        }()
+        for name in account.names("").filter({ $0.hasPrefix("imapd.") && $0 != "imapd.account" }) { try account.remove(name) }
+        let obstacle = account.folder().appendingPathComponent("imapd.index.tmp")
+        try FileManager.default.createDirectory(at: obstacle, withIntermediateDirectories: false)
+        #expect(throws: StoreError.self) { try account.openMaildir().open(.inbox, readOnly: true) }
+        try FileManager.default.removeItem(at: obstacle)
+        let a = try account.openMaildir().open(.inbox, readOnly: true)
+        #expect(a.uids.count == 3 && a.uids.allSatisfy { $0.rawValue >= next })
+    }
+
     /// A Maildir with some history, and what a session knows of it.
     struct Scene {
         let account: MaildirAccount
