@@ -29,10 +29,7 @@ import TestSupport
         try await ImportIMAPTests.withServer { source, server, certificate in
             let account = try ControlAccount()
             _ = try account.store()
-            let words = server + [
-                "--tls", "starttls", "--ca-file", certificate.certificate, "--tls-name", "localhost", "--json",
-                "--maildir", account.path,
-            ]
+            let words = server + ImportIMAPTests.words(by: certificate, into: account)
             func run(_ more: String...) async throws -> [Line] { try Self.lines(try await Program.imapctl.run(words + more)) }
             _ = try await run()
             // INBOX has \Seen, \Answered, $Label1 and work; of Sent, 3 and later ones have nothing.
@@ -69,10 +66,7 @@ import TestSupport
         try await ImportIMAPTests.withServer { source, server, certificate in
             let account = try ControlAccount()
             _ = try account.store()
-            let words = server + [
-                "--tls", "starttls", "--ca-file", certificate.certificate, "--tls-name", "localhost", "--json",
-                "--maildir", account.path,
-            ]
+            let words = server + ImportIMAPTests.words(by: certificate, into: account)
             func run(_ more: String...) async throws -> [Line] {
                 try Self.lines(try await Program.imapctl.run(words + more)).filter { $0.mailbox == "Sent" }
             }

@@ -60,14 +60,19 @@ import TestSupport
         await daemon.stop()
     }
 
+    /// How to come to trust that server, and where its mail goes.
+    static func words(by certificate: Certificate, into account: ControlAccount) -> [String] {
+        [
+            "--tls", "starttls", "--ca-file", certificate.certificate, "--tls-name", "localhost", "--json",
+            "--maildir", account.path,
+        ]
+    }
+
     @Test func `Everything comes, and a second time only what is new`() async throws {
         try await Self.withServer { source, server, certificate in
             let account = try ControlAccount()
             _ = try account.store()
-            let words = server + [
-                "--tls", "starttls", "--ca-file", certificate.certificate, "--tls-name", "localhost", "--json",
-                "--maildir", account.path,
-            ]
+            let words = server + Self.words(by: certificate, into: account)
             var outcome = try await Program.imapctl.run(words)
             #expect(outcome.status == 0, "\(outcome)")
             #expect(try Self.lines(outcome) == [
