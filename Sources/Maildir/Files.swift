@@ -131,8 +131,10 @@ extension Handle {
 extension Handle {
     /// Up to `count` bytes at `offset`; fewer only at the file's end. `nil` and `errno` on failure.
     func read(at offset: Int, count: Int) -> [UInt8]? {
+        // The empty array, which is the same for all, would be written to.
+        guard count > 0 else { return [] }
         var failed = false
-        let bytes = [UInt8](unsafeUninitializedCapacity: max(count, 0)) { buffer, filled in
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             while filled < count {
                 let got = pread(raw, buffer.baseAddress! + filled, count - filled, off_t(offset + filled))
                 if got < 0 && errno == EINTR { continue }

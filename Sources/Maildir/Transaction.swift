@@ -214,6 +214,7 @@ extension Transaction {
 
     private static func ranges(from reader: inout ByteReader) -> [ClosedRange<UInt32>] {
         let most = (reader.bytes.count - reader.offset) / 8
+        guard most > 0 || !reader.isAtEnd else { return [] }
         // The rest of them must be whole ranges.
         defer { if !reader.isAtEnd { _ = reader.number(UInt64.self) } }
         return Array(unsafeUninitializedCapacity: most) { ranges, count in

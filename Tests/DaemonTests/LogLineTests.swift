@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Logging
 import Synchronization
 import Testing
@@ -13,6 +14,19 @@ import Testing
     ])
     func values(value: String, written: String) {
         #expect(LogRecord(.info, "login", ["user": "\(value)"]).line == "login user=\(written)")
+    }
+
+    @Test("a time is told as the C library tells it", arguments: [
+        0, 1, 86_399, 86_400, 951_782_400, 1_709_164_800, 1_735_689_599, 4_107_542_399, 253_402_300_799, -1,
+    ])
+    func time(seconds: Int) {
+        var parts = tm(), seconds = seconds
+        gmtime_r(&seconds, &parts)
+        let text = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 32) { buffer in
+            strftime(buffer.baseAddress!, buffer.count, "%Y-%m-%dT%H:%M:%S", &parts)
+            return String(cString: buffer.baseAddress!)
+        }
+        #expect(LogTime.utc(timespec(tv_sec: seconds, tv_nsec: 7_999_999)) == text + ".007Z")
     }
 
     @Test func messageIsOneLine() {

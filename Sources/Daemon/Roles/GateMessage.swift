@@ -53,9 +53,11 @@ enum GateMessage: UInt8, CaseIterable {
 
 /// Which messages a monitor will hear, and how often. Anything else is fatal: assume that the gate is the attacker's.
 struct DueMessages {
-    private var left: [GateMessage: Int]
+    /// How often each is, by its number.
+    private typealias Counts = SIMD16<UInt16>
+    private var left: Counts
     /// What is due when a proxy has told for whom it connects.
-    private let afterProxied: [GateMessage: Int]?
+    private let afterProxied: Counts?
 
     /// Before login.
     ///
@@ -63,20 +65,24 @@ struct DueMessages {
     init(
         tlsIsPossible: Bool, scramIsPossible: Bool, certificatesArePossible: Bool = false, attempts: Int, isProxied: Bool = false
     ) {
-        let messages: [GateMessage: Int] = [
-            .secured: tlsIsPossible ? 1 : 0, .identified: 1, .credentials: attempts, .opening: scramIsPossible ? attempts : 0,
-            .certificate: certificatesArePossible ? attempts : 0, .ended: 1,
-        ]
-        left = isProxied ? [.proxied: 1, .ended: 1] : messages
+        let messages = Self.counts([
+            (.secured, tlsIsPossible ? 1 : 0), (.identified, 1), (.credentials, attempts),
+            (.opening, scramIsPossible ? attempts : 0), (.certificate, certificatesArePossible ? attempts : 0), (.ended, 1),
+        ])
+        left = isProxied ? Self.counts([(.proxied, 1), (.ended, 1)]) : messages
         afterProxied = isProxied ? messages : nil
     }
 
     /// After login.
-    static let afterLogin = DueMessages(left: [.handover: 1])
+    static let afterLogin = DueMessages(left: counts([(.handover, 1)]))
 
-    private init(left: [GateMessage: Int]) {
+    private init(left: Counts) {
         self.left = left
         afterProxied = nil
+    }
+
+    private static func counts(_ messages: [(GateMessage, Int)]) -> Counts {
+        messages.reduce(into: Counts()) { $0[$1.0] = UInt16(clamping: $1.1) }
     }
 
     /// A challenge is out: there will be one answer, before anything else.
@@ -84,16 +90,22 @@ struct DueMessages {
 
     /// Whether a message of this kind and length may be read; it is then no longer due.
     mutating func accept(kind: UInt8, length: Int) -> GateMessage? {
-        guard let message = GateMessage(rawValue: kind), length <= message.longest, let times = left[message], times > 0
-        else { return nil }
+        guard let message = GateMessage(rawValue: kind), length <= message.longest, left[message] > 0 else { return nil }
         guard message == .clientFinal || message == .ended || left[.clientFinal] != 1 else { return nil }
-        left[message] = times - 1
+        left[message] -= 1
         if message == .proxied, let afterProxied {
             let ended = left[.ended]
             left = afterProxied
             left[.ended] = ended
         }
         return message
+    }
+}
+
+extension SIMD16<UInt16> {
+    fileprivate subscript(message: GateMessage) -> UInt16 {
+        get { self[Int(message.rawValue)] }
+        set { self[Int(message.rawValue)] = newValue }
     }
 }
 
@@ -167,6 +179,16 @@ struct GateClient {
         self.usesImplicitTLS = usesImplicitTLS
         self.isProxy = isProxy
         self.challenge = challenge
+    }
+
+    /// What a gate goes by, for this client.
+    @inline(never)
+    func rules(_ prepared: GateRules) -> GateRules {
+        var rules = prepared
+        rules.usesImplicitTLS = usesImplicitTLS
+        rules.expectsProxyHeader = isProxy
+        rules.certificateChallenge = challenge
+        return rules
     }
 
     /// Waits; `nil` if the monitor ends first.

@@ -57,10 +57,7 @@ private func limitGate(memory: UInt) {
 }
 
 private func serve(_ client: GateClient, channel descriptor: Int32, _ prepared: GateRules) -> Never {
-    var rules = prepared
-    rules.usesImplicitTLS = client.usesImplicitTLS
-    rules.expectsProxyHeader = client.isProxy
-    rules.certificateChallenge = client.challenge
+    let rules = client.rules(prepared)
     let connection = Connection(descriptor: client.socket, shutdown: descriptor)
     let channel = MonitorChannel(descriptor: descriptor)
     let end = Gate(connection: connection, rules: rules, monitor: channel).run()

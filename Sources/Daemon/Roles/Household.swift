@@ -71,14 +71,19 @@ package final class Household {
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         self.init(
             preparation, gateAccount, manager, signals, emptyDirectory, descriptorLimit: descriptorLimit ?? limit.rlim_cur,
-            keeper: .none)
+            keeper: .none, logger: preparation.logger, mechanisms: preparation.accounts.mechanisms)
     }
 
     /// What children inherit from now on: what does not come of the settings is as it was.
+    ///
+    /// What each child counts references to is copied, so that it lies with this object, if there are no holes in the heap.
     convenience init(_ preparation: Preparation, after earlier: Household) {
+        var logger = preparation.logger
+        logger.logLevel = logger.logLevel
         self.init(
             preparation, preparation.gateAccount ?? earlier.gateAccount, earlier.manager, earlier.signals, earlier.emptyDirectory,
-            descriptorLimit: earlier.descriptorLimit, keeper: earlier.keeper)
+            descriptorLimit: earlier.descriptorLimit, keeper: earlier.keeper, logger: logger,
+            mechanisms: preparation.accounts.mechanisms.map { $0 })
     }
 
     /// The same, made once more: what each child counts references to then lies in few pages, behind all that was made and let
@@ -86,20 +91,22 @@ package final class Household {
     func again(with tls: TLSContext?) -> Household {
         let (settings, errors) = SettingsReader.read(settings.arguments, after: settings)
         guard let preparation = try? Preparation(settings, after: errors, reusing: bound, and: nil, keeping: tls) else { return self }
+        clinux_seal_heap()
         return Household(preparation, after: self)
     }
 
     private init(
         _ preparation: Preparation, _ gateAccount: Account, _ manager: ServiceManager, _ signals: Signals,
-        _ emptyDirectory: EmptyDirectory, descriptorLimit: UInt, keeper: QuestionSocket
+        _ emptyDirectory: EmptyDirectory, descriptorLimit: UInt, keeper: QuestionSocket, logger: Logger,
+        mechanisms: [SASL]
     ) {
         settings = preparation.settings
-        logger = preparation.logger
+        self.logger = logger
         store = preparation.store
         tls = preparation.tls
         gateRules = preparation.settings.gateRules(
             tls: preparation.tls, plaintextLogin: preparation.settings.allowPlaintextLogin ? .always : .never)
-        gateRules.mechanisms = preparation.accounts.mechanisms
+        gateRules.mechanisms = mechanisms
         sessionSettings = preparation.settings.session(of: "")
         isSameForAll = preparation.settings.hiddenForUsers.isEmpty
         tracesAnybody = !preparation.settings.traced.isEmpty

@@ -26,6 +26,7 @@ extension ListenerRole {
         }
         let before = household.listeners
         exchange(before, for: preparation.listeners)
+        clinux_seal_heap()
         household = Household(preparation, after: household)
         admission.change(household.settings.admission)
         clinux_seal_heap()

@@ -27,7 +27,8 @@ enum ProcessTitle {
     ///   - role: a word or two, and perhaps a user's name.
     ///   - command: what top(1) shows, if that is something else: 8 bytes of it.
     static func set(_ role: String, command: String? = nil) {
-        clinux_set_command_name("imapd: \(command ?? role)")
+        // Without a copy, for which Swift would make the type in each process.
+        "imapd: \(command ?? role)".withCString { _ = clinux_set_command_name($0) }
         change(role)
     }
 

@@ -29,11 +29,13 @@ func rehearse(_ household: Household) {
     }
     let connection = Connection(descriptor: ends.second, shutdown: household.signals.end)
 
-    var rules = household.gateRules
+    // As a gate does it, of which no more than this is not played.
+    let nobody = GateClient(socket: -1, usesImplicitTLS: household.tls != nil, isProxy: false, challenge: [0])
+    var rules = GateClient(socket: -1, usesImplicitTLS: household.tls != nil, isProxy: false)
+        .rules(nobody.rules(household.gateRules))
     rules.plaintextLogin = .always
     rules.mechanisms = SASL.ofPasswords
     rules.timeLimit = .seconds(10)
-    rules.usesImplicitTLS = household.tls != nil
     let end = Gate(connection: connection, rules: rules, monitor: Doorman()).run()
     let logger = Logger(label: "rehearsal") { _ in SwiftLogNoOpLogHandler() }
     guard case .loggedIn(let readAhead) = end,

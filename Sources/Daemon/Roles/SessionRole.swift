@@ -72,7 +72,7 @@ package func enterSession(_ account: Account, line: Int32, _ household: Househol
 
 private func enterHome(_ home: String) {
     // A Maildir may be elsewhere; whether it is, opening the store will tell.
-    if chdir(home) != 0 { must(chdir("/"), "chdir") }
+    if home.withCString({ chdir($0) }) != 0 { must(chdir("/"), "chdir") }
 }
 
 /// What `body` returns; if there is no mail to be had, there is no session.

@@ -19,19 +19,17 @@ package struct Sandbox: Sendable {
     /// What this kernel lacks, and what that means.
     let missing: [String]
     /// The directory that glibc loads the code of charsets from, beside the library itself.
-    private let charsets: String?
-    /// Made once, for all: see `SystemCallFilter.StandIn`.
-    private let gateProgram: [sock_filter]
-    private let sessionProgram: [sock_filter]
+    nonisolated(unsafe) private static let charsets = findCharsets()
+    /// Made once, for all: see `SystemCallFilter.StandIn`. As the path before, they are no objects of Swift's, to which each
+    /// process would count a reference.
+    nonisolated(unsafe) private static let gateProgram = SystemCallFilter.gate(process: SystemCallFilter.StandIn.process).lasting
+    nonisolated(unsafe) private static let sessionProgram = SystemCallFilter.session(
+        process: SystemCallFilter.StandIn.process, line: SystemCallFilter.StandIn.line, log: SystemCallFilter.StandIn.log
+    ).lasting
 
     package init(
         _ policy: SandboxPolicy, canFilter: Bool = clinux_seccomp_can_kill_process() == 0, landlock: Landlock? = Landlock()
     ) {
-        charsets = Self.findCharsets()
-        gateProgram = SystemCallFilter.gate(process: SystemCallFilter.StandIn.process).program
-        sessionProgram = SystemCallFilter.session(
-            process: SystemCallFilter.StandIn.process, line: SystemCallFilter.StandIn.line, log: SystemCallFilter.StandIn.log
-        ).program
         guard policy != .off else {
             (filtersSystemCalls, self.landlock, missing) = (false, nil, [])
             return
@@ -46,12 +44,13 @@ package struct Sandbox: Sendable {
 
     /// Makes what the roles will hold themselves to, and lets it go: see `rehearse(_:)`.
     func rehearse(_ directory: FileDescriptor) {
+        precondition(!Self.gateProgram.isEmpty && !Self.sessionProgram.isEmpty)
         if let landlock { _ = ruleset(landlock, for: [directory]) }
     }
 
     /// For a gate that has given up all else.
     func confineGate() {
-        if filtersSystemCalls { SystemCallFilter.install(gateProgram) }
+        if filtersSystemCalls { SystemCallFilter.install(Self.gateProgram) }
     }
 
     /// For the user's process, before it looks at mail.
@@ -62,14 +61,14 @@ package struct Sandbox: Sendable {
     func confineSession(to directories: [FileDescriptor], line: Int32, log: Int32?) {
         if let landlock { ruleset(landlock, for: directories).enforce() }
         for directory in directories { close(directory.rawValue) }
-        if filtersSystemCalls { SystemCallFilter.install(sessionProgram, line: line, log: log ?? -1) }
+        if filtersSystemCalls { SystemCallFilter.install(Self.sessionProgram, line: line, log: log ?? -1) }
     }
 
     /// What a session may do beneath which directories.
     private func ruleset(_ landlock: Landlock, for directories: [FileDescriptor]) -> Landlock.Ruleset {
         let ruleset = landlock.ruleset()
         for directory in directories { ruleset.allow(.mail, beneath: directory.rawValue) }
-        guard let charsets else { return ruleset }
+        guard let charsets = Self.charsets else { return ruleset }
         let descriptor = open(charsets, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { return ruleset }
         ruleset.allow(.read, beneath: descriptor)
@@ -77,9 +76,9 @@ package struct Sandbox: Sendable {
         return ruleset
     }
 
-    private static func findCharsets() -> String? {
+    private static func findCharsets() -> UnsafePointer<CChar>? {
         guard let library = clinux_c_library() else { return nil }
         let path = String(cString: library)
-        return path.lastIndex(of: "/").map { path[...$0] + "gconv" }
+        return path.lastIndex(of: "/").map { UnsafePointer(strdup(path[...$0] + "gconv")) }
     }
 }

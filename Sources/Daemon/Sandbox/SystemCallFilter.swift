@@ -69,14 +69,14 @@ package struct SystemCallFilter {
     }
 
     /// The filter holds for this process and its children, for good. Needs `no_new_privs`.
-    package func install() { Self.install(program) }
+    package func install() { program.withUnsafeBufferPointer { Self.install($0) } }
 
     /// - Parameters:
     ///   - program: may have stand-ins.
     ///   - line: what stands there for that.
     ///   - log: the same.
-    static func install(_ program: [sock_filter], line: Int32 = -1, log: Int32 = -1) {
-        var program = program
+    static func install(_ program: UnsafeBufferPointer<sock_filter>, line: Int32 = -1, log: Int32 = -1) {
+        var program = Array(program)
         for index in program.indices {
             let value = switch Int32(bitPattern: program[index].k) {
             case StandIn.process: getpid()
@@ -129,6 +129,13 @@ package struct SystemCallFilter {
     #else
     #error("the filters of system calls have not been written for this architecture")
     #endif
+
+    /// The same, for as long as there are processes of ours.
+    var lasting: UnsafeBufferPointer<sock_filter> {
+        let copy = UnsafeMutableBufferPointer<sock_filter>.allocate(capacity: program.count)
+        _ = copy.initialize(from: program)
+        return UnsafeBufferPointer(copy)
+    }
 
     /// The kernel runs it for each call that there is when it is installed, to learn which are always allowed: so it is a
     /// tree, in which a call is found in few steps.
