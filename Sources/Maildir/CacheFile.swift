@@ -172,7 +172,17 @@ final class CacheFile {
             return bytes.isEmpty ? nil : bytes
         }
         if !tail.isEmpty, let found = lineInTail(uid, identity)?.bytes(piece, in: map) { return found }
-        return lineInBase(uid, identity)?.bytes(piece, in: map)
+        guard let line = lineInBase(uid, identity) else { return nil }
+        fetchAhead(piece)
+        return line.bytes(piece, in: map)
+    }
+
+    /// Who goes through the messages in order reads the next record next, and would wait for memory at the start of each.
+    private func fetchAhead(_ piece: KeptPiece) {
+        guard base.next < base.count,
+              let next = CacheLine(in: map, at: base.offset + base.next * CacheLine.byteCount)?[piece],
+              next.offset < UInt64(map.count) else { return }
+        clinux_prefetch(map.baseAddress! + Int(next.offset), min(Int(next.length), map.count - Int(next.offset), 1024))
     }
 
     /// All pieces of the message's record.

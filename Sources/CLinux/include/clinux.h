@@ -83,6 +83,11 @@ uint32_t clinux_crc32c(uint32_t crc, const void *_Nullable bytes, size_t n);
 /* Four CRC-32Cs of interleaved 8-byte words, folded into one number: as good at finding damage, four times as fast. */
 uint64_t clinux_checksum(const void *_Nullable bytes, size_t n);
 
+/* Has the processor fetch these bytes, which are about to be read. */
+static inline void clinux_prefetch(const void *_Nonnull bytes, size_t n) {
+    for (size_t at = 0; at < n; at += 64) __builtin_prefetch((const char *)bytes + at);
+}
+
 /* getdents64(2). */
 ssize_t clinux_getdents(int directory, void *_Nonnull buffer, size_t n);
 

@@ -119,7 +119,7 @@ final class MessageFetcher {
             if program.needsDetails { message.details = try details(uid) }
             if program.needsIdentity { message.identity = try identity(uid) }
             if let items = program.keptItems, let kept = keeper.kept(uid, items) {
-                write(kept, of: message, number, adding: extra)
+                write(kept, of: message, number, adding: extra, into: &sink.out)
                 if sink.out.count >= Self.large { try flush() }
                 return .sent
             }
@@ -138,7 +138,7 @@ final class MessageFetcher {
                     // What was just made of the message need not be made again.
                     if let items = program.keptItems, let kept = keeper.kept(uid, items) {
                         reader.close()
-                        write(kept, of: message, number, adding: extra)
+                        write(kept, of: message, number, adding: extra, into: &sink.out)
                         if sink.out.count >= Self.large { try flush() }
                         return .sent
                     }
@@ -200,29 +200,31 @@ final class MessageFetcher {
     }
 
     /// What needs no content.
-    private func writeMetadata(_ attribute: FetchAttribute, of message: Message) {
+    private func writeMetadata(_ attribute: FetchAttribute, of message: Message, into out: inout Serializer) {
         switch attribute {
-        case .uid: sink.out.fetchUID(message.uid)
+        case .uid: out.fetchUID(message.uid)
         case .flags:
             let metadata = message.metadata
-            sink.out.fetchFlags(metadata.flags, metadata.keywords, of: mailbox.keywords, isRecent: message.isRecent)
-        case .modSeq: sink.out.fetchModSeq(message.metadata.modSequence)
-        case .internalDate: sink.out.fetchInternalDate(InternalDate(seconds: message.details?.internalDate ?? 0))
-        case .saveDate: sink.out.fetchSaveDate(InternalDate(seconds: message.identity?.saveDate ?? 0))
-        case .emailID: if let identity = message.identity { sink.out.fetchEmailID(identity.id) }
-        case .rfc822Size: sink.out.fetchSize(message.details?.size ?? 0)
+            out.fetchFlags(metadata.flags, metadata.keywords, of: mailbox.keywords, isRecent: message.isRecent)
+        case .modSeq: out.fetchModSeq(message.metadata.modSequence)
+        case .internalDate: out.fetchInternalDate(InternalDate(seconds: message.details?.internalDate ?? 0))
+        case .saveDate: out.fetchSaveDate(InternalDate(seconds: message.identity?.saveDate ?? 0))
+        case .emailID: if let identity = message.identity { out.fetchEmailID(identity.id) }
+        case .rfc822Size: out.fetchSize(message.details?.size ?? 0)
         default: break
         }
     }
 
-    private func writeThreadID(_ id: ObjectID?, of message: Message) {
-        if let id = id ?? message.identity?.id { sink.out.fetchThreadID(id) }
+    private func writeThreadID(_ id: ObjectID?, of message: Message, into out: inout Serializer) {
+        if let id = id ?? message.identity?.id { out.fetchThreadID(id) }
     }
 
     private func write(_ attribute: FetchAttribute, of message: Message) throws(ContentFailure) {
         switch attribute {
-        case .uid, .flags, .modSeq, .internalDate, .saveDate, .emailID, .rfc822Size: writeMetadata(attribute, of: message)
-        case .threadID: if let structure = message.structure { writeThreadID(ThreadID.of(structure), of: message) }
+        case .uid, .flags, .modSeq, .internalDate, .saveDate, .emailID, .rfc822Size:
+            writeMetadata(attribute, of: message, into: &sink.out)
+        case .threadID:
+            if let structure = message.structure { writeThreadID(ThreadID.of(structure), of: message, into: &sink.out) }
         case .preview:
             sink.out.write("PREVIEW ")
             sink.out.nstring(message.preview)
@@ -260,36 +262,37 @@ final class MessageFetcher {
 
     /// The response for a message of which everything that is wanted was kept.
     private func write(
-        _ kept: RecordKeeper.Kept, of message: Message, _ number: SequenceNumber, adding extra: [FetchAttribute]
+        _ kept: RecordKeeper.Kept, of message: Message, _ number: SequenceNumber, adding extra: [FetchAttribute],
+        into out: inout Serializer
     ) {
-        sink.out.fetch(number)
+        out.fetch(number)
         for (index, attribute) in program.attributes.enumerated() {
-            if index > 0 { sink.out.space() }
-            sink.out.write(labels[index])
+            if index > 0 { out.space() }
+            out.write(labels[index])
             switch attribute {
-            case .envelope: write(kept.record?.item(.envelope, mode))
-            case .body: write(kept.record?.item(.body, mode))
-            case .bodyStructure: write(kept.record?.item(.bodyStructure, mode))
+            case .envelope: Self.write(kept.record?.item(.envelope, mode), into: &out)
+            case .body: Self.write(kept.record?.item(.body, mode), into: &out)
+            case .bodyStructure: Self.write(kept.record?.item(.bodyStructure, mode), into: &out)
             case .bodySection(_, let partial, _):
                 selected.removeAll(keepingCapacity: true)
                 kept.fields?.append(masks[index], to: &selected)
-                writeSelected(partial)
+                writeSelected(partial, into: &out)
             case .preview:
-                sink.out.write("PREVIEW ")
-                if let preview = kept.record?.preview { sink.out.string(preview) } else { sink.out.write("NIL") }
-            case .threadID: writeThreadID(kept.record?.threadID ?? nil, of: message)
-            default: writeMetadata(attribute, of: message)
+                out.write("PREVIEW ")
+                if let preview = kept.record?.preview { out.string(preview) } else { out.write("NIL") }
+            case .threadID: writeThreadID(kept.record?.threadID ?? nil, of: message, into: &out)
+            default: writeMetadata(attribute, of: message, into: &out)
             }
         }
         for attribute in extra where !program.attributes.contains(attribute) {
-            sink.out.space()
-            writeMetadata(attribute, of: message)
+            out.space()
+            writeMetadata(attribute, of: message, into: &out)
         }
-        sink.out.fetchEnd()
+        out.fetchEnd()
     }
 
-    private func write(_ item: UnsafeRawBufferPointer?) {
-        if let item { sink.out.write(item) }
+    private static func write(_ item: UnsafeRawBufferPointer?, into out: inout Serializer) {
+        if let item { out.write(item) }
     }
 
     private func whole(_ message: Message) throws(ContentFailure) -> Extent {
@@ -324,13 +327,13 @@ final class MessageFetcher {
     private func writeFields(_ names: [[UInt8]], isNot: Bool, of header: UnsafeRawBufferPointer, _ partial: Partial?) {
         selected.removeAll(keepingCapacity: true)
         HeaderBlock.select(names, isNot: isNot, from: header, into: &selected)
-        writeSelected(partial)
+        writeSelected(partial, into: &sink.out)
     }
 
-    private func writeSelected(_ partial: Partial?) {
+    private func writeSelected(_ partial: Partial?, into out: inout Serializer) {
         let range = Self.range(of: partial, in: selected.count)
-        literalHeader(range.count)
-        selected.withUnsafeBytes { writeText(UnsafeRawBufferPointer(rebasing: $0[range])) }
+        out.literalHeader(size: UInt64(range.count))
+        selected.withUnsafeBytes { Self.writeText(UnsafeRawBufferPointer(rebasing: $0[range]), into: &out) }
     }
 
     /// What of `size` bytes a partial means; nothing, if it begins beyond the end (RFC 9051 §6.4.5).
@@ -376,7 +379,7 @@ final class MessageFetcher {
                 let part = UnsafeRawBufferPointer(rebasing: rest.prefix(Self.large))
                 rest = UnsafeRawBufferPointer(rebasing: rest[part.count...])
                 if isAsStored {
-                    writeText(part)
+                    Self.writeText(part, into: &sink.out)
                     left -= part.count
                 } else if skip > 0 {
                     // What comes before the range is only counted, up to the piece in which it begins.
@@ -415,11 +418,11 @@ final class MessageFetcher {
     }
 
     /// Writes bytes of a literal as they are, but for NUL.
-    private func writeText(_ bytes: UnsafeRawBufferPointer) {
+    private static func writeText(_ bytes: UnsafeRawBufferPointer, into out: inout Serializer) {
         guard !bytes.isEmpty else { return }
-        sink.out.write(atMost: bytes.count) { buffer in
+        out.write(atMost: bytes.count) { buffer in
             buffer.copyMemory(from: bytes)
-            Self.maskNULs(buffer.baseAddress!, bytes.count)
+            maskNULs(buffer.baseAddress!, bytes.count)
             return bytes.count
         }
     }

@@ -19,7 +19,7 @@ final class ReadAhead {
     /// Of what waits for its turn, in bytes: beyond, no more is begun.
     private static let longest = 2 << 20
     /// Of so many messages to come, a few are looked at to know whether most are to be read.
-    private static let probed = 256, probes = 8
+    private static let probed = 256, probes = 5
     private let uids: [UID]
     private let mailbox: any OpenMailbox
     private let makeReader: @Sendable () -> any AheadReader
@@ -92,9 +92,13 @@ final class ReadAhead {
     private func isWorthwhile(_ position: Int) -> Bool {
         nextProbe = position + Self.probed
         guard uids.count - position >= Self.fewest else { return false }
-        let step = Self.probed / Self.probes
-        let wanted = stride(from: position, to: position + Self.probed, by: step).count { isWanted(uids[$0]) }
-        return wanted > Self.probes / 2
+        // Mostly all of them were read, or none: half of the answers tell.
+        var wanted = 0, unwanted = 0
+        for probe in stride(from: position, to: position + Self.probed, by: Self.probed / Self.probes) {
+            if isWanted(uids[probe]) { wanted += 1 } else { unwanted += 1 }
+            if max(wanted, unwanted) > Self.probes / 2 { break }
+        }
+        return wanted > unwanted
     }
 
     private func start(_ position: Int) -> Bool {
