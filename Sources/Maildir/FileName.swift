@@ -143,7 +143,7 @@ enum FileName {
     /// as equally late: there, bytes decide.
     struct ArrivalKey: Comparable {
         /// Seconds, and in the lower bits one more than the microseconds, or 0.
-        private let value: UInt64
+        let value: UInt64
         private static let microsecondBits: UInt64 = 20
 
         var seconds: UInt64 { value >> Self.microsecondBits }

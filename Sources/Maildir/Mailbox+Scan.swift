@@ -274,10 +274,7 @@ extension Mailbox {
             let place = table.place(row)
             if !place.isGone, readsCur || place.contains(.new) { finding.vanished.append(row) }
         }
-        finding.arrivals.sort { a, b in
-            if a.key < b.key { return true }
-            return !(b.key < a.key) && listing.isBaseOrdered(a.entry, b.entry)
-        }
+        finding.arrivals.putInOrder(of: listing)
         finding.dropTwins(listing)
         finding.listing = listing
         return finding

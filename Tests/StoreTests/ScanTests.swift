@@ -312,6 +312,23 @@ import Testing
         #expect(keys[5] < keys[0])
     }
 
+    @Test func `Many that arrive at once are ordered as few are`() throws {
+        let account = try MaildirAccount()
+        _ = try account.openStore()
+        var names: [String] = []
+        for second in ["7", "1700000000", "1700000001", "1700090000", "123456789012345678", "x"] {
+            for rest in ["M5", "M999999", "M123456789012", "P1", ""] {
+                for number in 0..<50 { names.append("\(second).\(rest)Q\(number).host") }
+            }
+        }
+        // The directory has them in an order of its own.
+        for name in names { try account.deliver(name, "x\n", flags: "") }
+        let expected = names.map { Array($0.utf8) }.map { name in (name.withUnsafeBytes { FileName.ArrivalKey($0) }, name) }
+            .sorted { $0.0 != $1.0 ? $0.0 < $1.0 : $0.1.lexicographicallyPrecedes($1.1) }
+        let a = try account.openMaildir().open(.inbox, readOnly: true) as! OpenMaildir
+        #expect((0..<a.table.count).map { a.table.baseName($0) } == expected.map(\.1))
+    }
+
     @Test func `The save date is the time in the name, and stays if side files are lost`() throws {
         let account = try MaildirAccount()
         let store = try account.openStore()
