@@ -6,7 +6,7 @@ public enum ModifiedUTF7 {
     private static let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,".utf8)
 
     /// Characters for which `escapes` holds are written in base64 although they could stand for themselves.
-    public static func encode(_ string: some StringProtocol, escaping escapes: (UInt8) -> Bool = { _ in false }) -> [UInt8] {
+    public static func encode(_ string: Substring, escaping escapes: (UInt8) -> Bool = { _ in false }) -> [UInt8] {
         var result: [UInt8] = []
         result.reserveCapacity(string.utf8.count)
         // Bits of UTF-16 not yet written: the low `waiting` bits of `bits`.
@@ -40,6 +40,10 @@ public enum ModifiedUTF7 {
         }
         unshift()
         return result
+    }
+
+    public static func encode(_ string: String, escaping escapes: (UInt8) -> Bool = { _ in false }) -> [UInt8] {
+        encode(string[...], escaping: escapes)
     }
 
     /// `nil` if this is not modified UTF-7. Needless shifts, which others write, mean what they say.

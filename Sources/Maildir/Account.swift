@@ -184,7 +184,8 @@ final class Account {
             throw error
         }
         try readOn()
-        if contents.lineCount > 4 * mailboxes.count + 1000 { try compact() }
+        // Every session reads all of it.
+        if contents.lineCount > 4 * mailboxes.count + 100 { try compact() }
     }
 
     /// Writes the file anew, without lines that were damaged.
@@ -244,44 +245,48 @@ extension Account {
 extension Account.Contents {
     /// Takes in a line without its end. False if it is damaged.
     mutating func take(_ line: ArraySlice<UInt8>) -> Bool {
-        let parts = line.split(separator: 0x20, maxSplits: 2, omittingEmptySubsequences: false)
-        guard parts.count == 3, parts[0].count == 8, let crc = Self.hexadecimal(parts[0]).map({ UInt32(truncatingIfNeeded: $0) }),
-              crc == Array(line[(parts[0].endIndex + 1)...]).withUnsafeBytes({ crc32c($0) }) else {
-            return false
-        }
+        var rest = line
+        guard let sum = Self.word(&rest), sum.count == 8, let crc = Self.hexadecimal(sum),
+              crc == UInt64(rest.withUnsafeBytes({ crc32c($0) })), let kind = Self.word(&rest) else { return false }
         lineCount += 1
         func number(_ bytes: ArraySlice<UInt8>) -> UInt64 {
             bytes.count <= 18 ? bytes.reduce(0) { $0 * 10 + UInt64(($1 &- 0x30) % 10) } : 0
         }
-        switch parts[1].first {
+        switch kind.first {
         case UInt8(ascii: "V"):
-            lastUIDValidity = max(lastUIDValidity, UInt32(clamping: number(parts[2])))
+            lastUIDValidity = max(lastUIDValidity, UInt32(clamping: number(rest)))
         case UInt8(ascii: "M"):
-            let fields = parts[2].split(separator: 0x20, maxSplits: 3, omittingEmptySubsequences: false)
-            guard fields.count == 4, fields[2].count == 32, let folder = FolderName(line: Array(fields[3])) else { return false }
-            let id = ObjectID(low: Self.hexadecimal(fields[2].suffix(16)) ?? 0, high: Self.hexadecimal(fields[2].prefix(16)) ?? 0)
+            guard let uidValidity = Self.word(&rest), let ceiling = Self.word(&rest), let id = Self.word(&rest), id.count == 32,
+                  let folder = FolderName(line: Array(rest)) else { return false }
             let old = mailboxes[folder]
-            let new = Account.Mailbox(uidValidity: UInt32(clamping: number(fields[0])), ceiling: min(number(fields[1]), 1 << 33),
-                                      id: id, use: old?.use)
+            let new = Account.Mailbox(
+                uidValidity: UInt32(clamping: number(uidValidity)), ceiling: min(number(ceiling), 1 << 33),
+                id: ObjectID(low: Self.hexadecimal(id.suffix(16)) ?? 0, high: Self.hexadecimal(id.prefix(16)) ?? 0), use: old?.use)
             if new.uidValidity <= Account.largestUIDValidity { lastUIDValidity = max(lastUIDValidity, new.uidValidity) }
             // Two sessions may set UIDs aside in either order.
             if let old, old.uidValidity == new.uidValidity, old.ceiling > new.ceiling { return true }
             mailboxes[folder] = new
         case UInt8(ascii: "U"):
-            let fields = parts[2].split(separator: 0x20, maxSplits: 1, omittingEmptySubsequences: false)
-            guard fields.count == 2, let folder = FolderName(line: Array(fields[1])) else { return false }
-            mailboxes[folder, default: Account.Mailbox()].use = SpecialUse(rawValue: String(decoding: fields[0], as: UTF8.self))
+            guard let use = Self.word(&rest), let folder = FolderName(line: Array(rest)) else { return false }
+            mailboxes[folder, default: Account.Mailbox()].use = SpecialUse(rawValue: String(decoding: use, as: UTF8.self))
         case UInt8(ascii: "R"):
-            let fields = parts[2].split(separator: 0x2F)
+            let fields = rest.split(separator: 0x2F)
             guard fields.count == 2, let old = FolderName(line: Array(fields[0])),
                   let new = FolderName(line: Array(fields[1])) else { return false }
             mailboxes[new] = mailboxes.removeValue(forKey: old)
         case UInt8(ascii: "D"):
-            if let folder = FolderName(line: Array(parts[2])) { mailboxes[folder] = nil }
+            if let folder = FolderName(line: Array(rest)) { mailboxes[folder] = nil }
         default:
             break
         }
         return true
+    }
+
+    /// What stands before the next space, which goes too; `nil` if there is none.
+    private static func word(_ rest: inout ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
+        guard let space = rest.firstIndex(of: 0x20) else { return nil }
+        defer { rest = rest[(space + 1)...] }
+        return rest[..<space]
     }
 
     /// `nil` unless all bytes are digits; at most 16 of them.
