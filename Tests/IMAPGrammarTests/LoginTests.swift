@@ -9,6 +9,7 @@ private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
         ("a LOGIN joe secret", PreAuthCommand.notAuthenticated(.login(user: bytes("joe"), password: bytes("secret")))),
         ("a LOGIN \"joe\" \"a \\\"b\\\\\"", .notAuthenticated(.login(user: bytes("joe"), password: bytes("a \"b\\")))),
         ("a LOGIN {3}\r\njoe {6}\r\nse\r\nt!", .notAuthenticated(.login(user: bytes("joe"), password: bytes("se\r\nt!")))),
+        ("a LOGIN joe p*ss%", .notAuthenticated(.login(user: bytes("joe"), password: bytes("p*ss%")))),
         ("a LOGIN joe \"\"", .notAuthenticated(.login(user: bytes("joe"), password: []))),
         ("a LOGIN NIL \"pässwörd\"", .notAuthenticated(.login(user: bytes("NIL"), password: bytes("pässwörd")))),
         ("a AUTHENTICATE plain", .notAuthenticated(.authenticate(mechanism: bytes("PLAIN"), initialResponse: nil))),
@@ -35,7 +36,7 @@ private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
     }
 
     @Test("is refused at", arguments: [
-        ("a LOGIN", 7), ("a LOGIN joe", 11), ("a LOGIN joe a b", 14), ("a LOGIN joe a*b", 13), ("a LOGIN joe \"a", 14),
+        ("a LOGIN", 7), ("a LOGIN joe", 11), ("a LOGIN joe a b", 14), ("a LOGIN joe a(b", 13), ("a LOGIN joe \"a", 14),
         ("a LOGIN (joe) x", 8), ("a AUTHENTICATE", 14), ("a AUTHENTICATE PLAIN * ", 21), ("a AUTHENTICATE PLAIN =x", 22),
         ("a AUTHENTICATE \"PLAIN\"", 15), ("a STARTTLS x", 11), ("a ID", 4), ("a ID (\"a\")", 9), ("a ID (a b)", 6),
         ("a ID x", 5),

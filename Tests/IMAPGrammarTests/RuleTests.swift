@@ -58,7 +58,7 @@ extension Result where Failure == SyntaxError {
 
 @Suite struct StringRuleTests {
     @Test("astring", arguments: [
-        ("abc", "abc"), ("a]b", "a]b"), ("{", nil), ("NIL", "NIL"), ("\"\"", ""), ("\"a b\"", "a b"),
+        ("abc", "abc"), ("a]b", "a]b"), ("100%", "100%"), ("*", "*"), ("{", nil), ("NIL", "NIL"), ("\"\"", ""), ("\"a b\"", "a b"),
         ("\"\\\"\\\\\"", "\"\\"), ("{3}\r\na\r\n", "a\r\n"), ("{3+}\r\nabc", "abc"), ("{0}\r\n", ""), ("{3}\nabc", "abc"),
         ("{03}\r\nabc", "abc"), ("\"(*%{]\"", "(*%{]"),
     ] as [(String, String?)])

@@ -86,8 +86,11 @@ extension Parser {
     }
 
     /// astring         = 1*ASTRING-CHAR / string
+    ///
+    /// "%" and "*" need quotes, which Python's imaplib and OfflineIMAP do not give to the name of a mailbox or to what they
+    /// search for. No astring stands where these could mean anything else, so they are taken as they are.
     mutating func astring() throws(SyntaxError) -> [UInt8] {
-        let plain = take(while: \.isAStringCharacter)
+        let plain = take(while: \.isListCharacter)
         if !plain.isEmpty { return Array(plain) }
         guard let string = try stringIfNext() else { throw failure("astring") }
         return string
