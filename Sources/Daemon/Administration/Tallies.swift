@@ -30,7 +30,7 @@ struct Tallies: Equatable {
             }
         }
         for reason in AdmissionRefusal.reasons { refusals[reason] = 0 }
-        for role in ["gate", "keeper", "monitor", "session"] { crashes[role] = 0 }
+        for role in ["gate", "keeper", "monitor", "session", "spawner"] { crashes[role] = 0 }
     }
 
     /// Numbers that have no name, in an order that stays.

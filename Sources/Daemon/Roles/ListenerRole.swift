@@ -219,13 +219,23 @@ struct ListenerRole {
         return true
     }
 
-    private mutating func hireAtOnce() -> Bool { (spawner.isBusy || hire()) && takeSpare(waits: true) }
+    private mutating func hireAtOnce() -> Bool {
+        let wasThere = spawner.isThere
+        if (spawner.isBusy || hire()) && takeSpare(waits: true) { return true }
+        // Another spawner may do what that one could not.
+        return wasThere && !spawner.isThere && hire() && takeSpare(waits: true)
+    }
 
     /// Takes the monitor that was ordered, if it is there.
     private mutating func takeSpare(waits: Bool = false) -> Bool {
         do throws(Errno) {
             guard let monitor = try spawner.take(waits: waits) else { return false }
-            try children.addSpare(monitor.process, monitor.line, monitor.page)
+            do throws(Errno) {
+                try children.addSpare(monitor.process, monitor.line, monitor.page)
+            } catch {
+                Spawner.drop(monitor.line, monitor.page)
+                throw error
+            }
             let status = strangers.removeValue(forKey: monitor.process)
             strangers = [:]
             if let status { bury(monitor.process, status) }
@@ -413,6 +423,7 @@ struct ListenerRole {
         household.manager.stopping()
         for listener in household.listeners { close(listener.descriptor) }
         closeDesk()
+        spawner.dismiss()
         for child in children.pids { kill(child, SIGTERM) }
         let deadline = Deadline(after: Self.patience)
         while !children.isEmpty {

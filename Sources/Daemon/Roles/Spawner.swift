@@ -26,6 +26,7 @@ struct Spawner {
     init(watchSet: Int32) { self.watchSet = watchSet }
 
     var isBusy: Bool { ordered != nil }
+    var isThere: Bool { present != nil }
 
     func hears(at descriptor: Int32) -> Bool { descriptor == present?.orders }
 
@@ -48,19 +49,25 @@ struct Spawner {
     ///
     /// - Parameter waits: until it is there.
     mutating func take(waits: Bool = false) throws(Errno) -> Monitor? {
-        guard let (process, orders) = present, !waits || isBusy else { return nil }
+        guard let (process, orders) = present else { return nil }
         var polled = pollfd(fd: orders, events: Int16(POLLIN), revents: 0)
         let deadline = Deadline(after: waits ? Self.patience : .zero)
         var ready: Int32
         repeat { ready = poll(&polled, 1, deadline.milliseconds) } while ready < 0 && errno == EINTR
         if ready == 0, !waits { return nil }
-        var answer = -EPIPE
-        if ready == 0 { kill(process, SIGKILL) } else { recv(orders, &answer, 4, Int32(MSG_DONTWAIT)) }
-        if answer > 0, let (line, page) = ordered {
-            ordered = nil
-            return Monitor(process: answer, line: line, page: page)
+        var answer: Int32 = 0
+        let isAnswered = ready > 0 && recv(orders, &answer, 4, Int32(MSG_DONTWAIT)) == 4
+        guard isAnswered, let (line, page) = ordered else {
+            // One that has ended is told of when it is reaped.
+            let wasBusy = isBusy
+            if ready == 0 { kill(process, SIGKILL) }
+            dismiss()
+            if wasBusy { throw ready == 0 ? .timedOut : .brokenPipe }
+            return nil
         }
-        dismiss()
+        ordered = nil
+        if answer > 0 { return Monitor(process: answer, line: line, page: page) }
+        Self.drop(line, page)
         throw Errno(rawValue: -answer)
     }
 
@@ -111,7 +118,8 @@ struct Spawner {
         return ours.descriptor
     }
 
-    private static func drop(_ line: Line, _ page: SessionPage?) {
+    /// A monitor without its line ends.
+    static func drop(_ line: Line, _ page: SessionPage?) {
         close(line.descriptor)
         page?.close()
     }
