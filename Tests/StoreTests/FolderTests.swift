@@ -14,6 +14,19 @@ import Testing
                                                 withIntermediateDirectories: false)
     }
 
+    @Test func `The account holds few lines that have been superseded, as every session reads them all`() throws {
+        let account = try MaildirAccount()
+        let store = try account.openStore()
+        try store.create("a", use: nil)
+        for _ in 0..<100 {
+            try store.rename("a", to: "b")
+            try store.rename("b", to: "a")
+        }
+        let text = try String(contentsOf: account.folder().appendingPathComponent("imapd.account"), encoding: .utf8)
+        #expect(text.split(separator: "\n").count < 150)
+        #expect(try account.openStore().names().contains("a"))
+    }
+
     @Test func `DELETE makes room also where the account cannot be told`() throws {
         let account = try MaildirAccount()
         let store = try account.openMaildir()
