@@ -11,11 +11,12 @@ func fuzzCommands(_ input: UnsafeRawBufferPointer) {
     precondition(whole == pieces, "pieces matter")
 }
 
-/// What a reader hears, as text.
-private func heard(_ bytes: UnsafeRawBufferPointer, _ limits: CommandReader.Limits, _ mode: WireMode, piece: Int) -> [String] {
+/// What a reader hears: commands as they are, all else as text.
+private func heard(_ bytes: UnsafeRawBufferPointer, _ limits: CommandReader.Limits, _ mode: WireMode, piece: Int) -> [[UInt8]] {
     var reader = CommandReader(limits)
     reader.mode = mode
-    var heard: [String] = []
+    var heard: [[UInt8]] = []
+    func hear(_ text: String) { heard.append(Array(text.utf8)) }
     var at = 0
     /// Whether there was more.
     func fill() -> Bool {
@@ -31,15 +32,15 @@ private func heard(_ bytes: UnsafeRawBufferPointer, _ limits: CommandReader.Limi
         switch reader.next() {
         case .incomplete: if !fill() { return heard }
         case .command(let command):
-            heard.append("command \(command)")
+            heard.append(command)
             _ = try? Parser.command(command, mode: mode)
             _ = try? Parser.preAuthCommand(command)
-        case .continuation: heard.append("continuation")
+        case .continuation: hear("continuation")
         case .append(let header):
-            heard.append("append \(header)")
+            hear("append \(header)")
             reader.accept()
-        case .appendEnd: heard.append("end")
-        case .rejected(let rejection): heard.append("rejected \(rejection)")
+        case .appendEnd: hear("end")
+        case .rejected(let rejection): hear("rejected \(rejection)")
         }
     }
 }
