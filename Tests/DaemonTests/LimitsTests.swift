@@ -71,6 +71,7 @@ struct LimitsTests {
         #expect(farewell.last?.hasPrefix("* BYE [LIMIT] ") == true && farewell.last?.contains("max-connections-per-user") == true,
                 "\(farewell)")
         #expect(try clients[1].command("NOOP").last?.contains(" OK ") == true)
+        _ = try await daemon.daemon.line { $0.contains(": replaced peer=127.0.0.1:") }
         #expect(daemon.daemon.log.split(separator: "\n").count { $0.contains(": replaced peer=127.0.0.1:") } == 1)
     }
 
