@@ -15,7 +15,7 @@ struct ForkTests {
         #expect(daemon.listener.status("Uid") == ["0", "0", "0", "0"])
         // But for the moment in which another one forks.
         try await eventually("it has one thread") { daemon.listener.status("Threads") == ["1"] }
-        #expect(daemon.busy.isEmpty)
+        try await eventually("nobody else is there") { daemon.busy.isEmpty }
     }
 
     @Test(arguments: [nil, true, false])

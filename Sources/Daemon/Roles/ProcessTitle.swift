@@ -36,8 +36,9 @@ enum ProcessTitle {
     static func change(_ role: String) {
         guard let room, let memory = UnsafeMutableRawPointer(bitPattern: room.start) else { return }
         let title = Array("imapd: \(role)".utf8.prefix(room.count - 1))
-        memset(memory, 0, room.count)
+        // In this order there is a title at any moment.
         memory.copyMemory(from: title, byteCount: title.count)
+        memset(memory + title.count, 0, room.count - title.count)
     }
 
     /// Written once by `prepare()`, in the listener, which has one thread.
