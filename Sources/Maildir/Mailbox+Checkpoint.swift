@@ -19,7 +19,10 @@ extension Mailbox {
     func checkpoint(isLogged: Bool = true, id: ObjectID? = nil) throws(StoreError) {
         if isLogged { try finishNaming() }
         try verifyRows()
-        try raiseCeiling(of: &state.summary)
+        // Not in its place, as the state is looked at meanwhile.
+        var summary = state.summary
+        try raiseCeiling(of: &summary)
+        state.summary = summary
         try Self.checkpoint(&state, in: directory, isLogged: isLogged, after: state.log.header.generation,
                             id: id ?? state.log.header.mailboxID)
         directory.setMark(state.mark)

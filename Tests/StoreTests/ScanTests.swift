@@ -155,6 +155,19 @@ import Testing
         #expect(opened.withLock { $0 } == [1, 2])
     }
 
+    @Test func `Thousands of messages that come at once get UIDs beyond those that were set aside`() throws {
+        let account = try MaildirAccount()
+        let store = try account.openStore()
+        let a = try store.open(.inbox, readOnly: false)
+        let first = account.folder("").appendingPathComponent(try account.deliver("1.a", "x\n")).path
+        for number in 0..<3000 {
+            #expect(link(first, account.folder("").path + "/cur/\(2 + number).b:2,S") == 0)
+        }
+        _ = try a.refresh()
+        #expect(a.uids.count == 3001 && a.uids.last == 3001)
+        #expect(try account.openStore().open(.inbox, readOnly: true).uids == a.uids)
+    }
+
     @Test func `A removed file is expunged, and another message never gets its UID`() throws {
         let account = try MaildirAccount()
         let store = try account.openStore()
